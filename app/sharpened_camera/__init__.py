@@ -1,0 +1,1 @@
+"""Sharpened Camera: the window and the command line."""

@@ -1,0 +1,1 @@
+"""Where frames come from: cameras, clips and the built-in test chart."""

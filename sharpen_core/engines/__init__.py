@@ -1,0 +1,1 @@
+"""What runs a network: OpenVINO first, ONNX Runtime as the portable fallback."""

@@ -1,0 +1,48 @@
+"""What every inference engine offers."""
+
+from typing import Literal, Protocol
+
+from sharpen_core.frame import Pixels, Size
+from sharpen_core.model_store import Model
+
+Precision = Literal["f32", "bf16"]
+
+
+class Network(Protocol):
+    """A model compiled for one size of picture. Used by one thread at a time."""
+
+    def infer(self, pixels: Pixels) -> Pixels:
+        """Sharpens one picture of exactly the compiled size.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB, C-contiguous; only read.
+
+        Returns:
+            (H, W, 3) uint8 RGB. It may be the engine's own memory: valid until the next call, never written to.
+
+        Raises:
+            EngineInferenceFailed: the engine gave up.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A way to run models."""
+
+    @property
+    def name(self) -> str:
+        """The name by which it is chosen: "openvino", "onnxruntime" or "identity"."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """The arithmetic in use."""
+        ...
+
+    def compile(self, model: Model, size: Size) -> Network:
+        """Prepares `model` for pictures of `size`, both sides multiples of the model's `multiple_px`.
+
+        Raises:
+            EngineCompileFailed: the engine cannot load the model.
+        """
+        ...

@@ -1,0 +1,24 @@
+"""The engine that changes nothing: for measuring everything around the network, and for tests."""
+
+from sharpen_core.engines.base import Precision
+from sharpen_core.frame import Pixels, Size
+from sharpen_core.model_store import Model
+
+
+class IdentityEngine:
+    """Returns every picture as it came."""
+
+    name = "identity"
+    precision: Precision = "f32"
+
+    def compile(self, model: Model, size: Size) -> "IdentityNetwork":
+        """See `Engine.compile`."""
+        return IdentityNetwork()
+
+
+class IdentityNetwork:
+    """Returns its input."""
+
+    def infer(self, pixels: Pixels) -> Pixels:
+        """See `Network.infer`."""
+        return pixels

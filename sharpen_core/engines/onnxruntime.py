@@ -1,0 +1,63 @@
+"""ONNX Runtime on the CPU: the portable fallback."""
+
+from typing import Any
+
+from sharpen_core.engines.base import Precision
+from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable
+from sharpen_core.frame import Pixels, Size
+from sharpen_core.model_store import Model
+
+
+class OnnxRuntimeEngine:
+    """Runs a model's ONNX file on the CPU with a fixed number of threads, in float32.
+
+    Raises:
+        EngineUnavailable: ONNX Runtime is not installed.
+    """
+
+    name = "onnxruntime"
+    precision: Precision = "f32"
+
+    def __init__(self, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineUnavailable("ONNX Runtime is not installed", "Install it with: pip install onnxruntime") from error
+        self._library = onnxruntime
+        self._threads = threads
+
+    def compile(self, model: Model, size: Size) -> "OnnxRuntimeNetwork":
+        """See `Engine.compile`."""
+        options = self._library.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        # By default its threads spin between frames and burn whole cores while they wait for the camera.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_free_dimension_override_by_name("height", size.height)
+        options.add_free_dimension_override_by_name("width", size.width)
+        path = model.file("model.onnx")
+        try:
+            session = self._library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors share no base class below Exception
+            raise EngineCompileFailed(
+                f"ONNX Runtime cannot load the model '{model.name}' for {size}: {str(error).strip().splitlines()[-1]}",
+                "Install the model again.",
+            ) from error
+        return OnnxRuntimeNetwork(session)
+
+
+class OnnxRuntimeNetwork:
+    """A session for one size."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._input: str = session.get_inputs()[0].name
+
+    def infer(self, pixels: Pixels) -> Pixels:
+        """See `Network.infer`."""
+        try:
+            (result,) = self._session.run(None, {self._input: pixels[None]})
+        except Exception as error:  # its errors share no base class below Exception
+            raise EngineInferenceFailed(f"ONNX Runtime failed on a frame: {str(error).strip().splitlines()[-1]}", "") from error
+        return result[0]

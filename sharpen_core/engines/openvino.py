@@ -1,0 +1,83 @@
+"""OpenVINO on the CPU: the fast path."""
+
+import os
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from sharpen_core.engines.base import Precision
+from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable
+from sharpen_core.frame import Pixels, Size
+from sharpen_core.model_store import APP_NAME, Model
+
+
+class OpenVINOEngine:
+    """Runs a model's IR on the CPU with a fixed number of threads.
+
+    Args:
+        threads: CPU threads for one inference.
+        precision: arithmetic; None takes bfloat16 where the CPU computes in it, otherwise float32.
+
+    Raises:
+        EngineUnavailable: OpenVINO or its CPU plugin is not installed.
+    """
+
+    name = "openvino"
+
+    def __init__(self, threads: int, precision: Precision | None = None) -> None:
+        os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
+        try:
+            import openvino
+        except ImportError as error:
+            raise EngineUnavailable("OpenVINO is not installed", "Install it with: pip install openvino") from error
+        self._core = openvino.Core()
+        if "CPU" not in self._core.available_devices:
+            raise EngineUnavailable("OpenVINO has no CPU device here", "Install OpenVINO again: pip install --force-reinstall openvino")
+        self._threads = threads
+        self.precision: Precision = precision or self._best_precision()
+
+    def _best_precision(self) -> Precision:
+        """bfloat16 where the CPU has instructions for it: about 1.6 times as fast, within a step of the same picture."""
+        capabilities: list[str] = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "bf16" if "BF16" in capabilities else "f32"
+
+    def compile(self, model: Model, size: Size) -> "OpenVINONetwork":
+        """See `Engine.compile`. Compiled networks are cached in the user's cache folder."""
+        precision = self.precision
+        if f"openvino/{precision}" not in model.manifest.parity:
+            precision = "f32"  # nobody has checked this model in low precision
+        model.file("model.bin")
+        path = model.file("model.xml")
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": precision,
+            "CACHE_DIR": str(platformdirs.user_cache_path(APP_NAME) / "openvino"),
+        }
+        try:
+            graph = self._core.read_model(path)
+            graph.reshape([1, size.height, size.width, 3])
+            compiled = self._core.compile_model(graph, "CPU", options)
+            return OpenVINONetwork(compiled.create_infer_request())
+        except (RuntimeError, ValueError) as error:
+            raise EngineCompileFailed(
+                f"OpenVINO cannot load the model '{model.name}' for {size}: {str(error).strip().splitlines()[-1]}",
+                "Try --engine onnxruntime, or install the model again.",
+            ) from error
+
+
+class OpenVINONetwork:
+    """A compiled network for one size."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def infer(self, pixels: Pixels) -> Pixels:
+        """See `Network.infer`."""
+        try:
+            results = self._request.infer([pixels[None]], share_inputs=True, share_outputs=True)
+        except RuntimeError as error:
+            raise EngineInferenceFailed(f"OpenVINO failed on a frame: {str(error).strip().splitlines()[-1]}", "") from error
+        return np.asarray(results[0])[0]

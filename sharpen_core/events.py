@@ -1,0 +1,70 @@
+"""What the pipeline tells whoever drives it. Events come from its threads; handlers must return at once."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sharpen_core.capture.base import CameraFormat
+from sharpen_core.errors import SharpenError
+
+
+class State(StrEnum):
+    """Where a pipeline is. It starts once and ends in STOPPED or FAILED."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The pipeline is in another state."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOpened:
+    """The camera delivers; its format is what it really does."""
+
+    name: str
+    format: CameraFormat
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOpened:
+    """An output takes frames. For a virtual camera, `name` is what to pick in the call."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassingThrough:
+    """Frames go out unsharpened from now on, so that the call goes on; `reason` says why in one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sharpening:
+    """Frames are sharpened (again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The first error of the session. The pipeline shuts itself down."""
+
+    error: SharpenError
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """An output that the session can do without failed or is not there; the rest goes on."""
+
+    name: str
+    error: SharpenError
+
+
+Event = StateChanged | CameraOpened | OutputOpened | PassingThrough | Sharpening | Failed | OutputLost

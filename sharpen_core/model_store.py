@@ -1,0 +1,210 @@
+"""Models on disk: where they are, what they promise, and whether their files are still what they were.
+
+A model is a folder:
+
+    manifest.json   the promises below, and the sha256 of every other file
+    model.onnx      for ONNX Runtime
+    model.xml/.bin  for OpenVINO
+    golden.npz      an input and the output that the model gave when it was exported
+    card.md         how it was trained and what it scores
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sharpen_core.errors import ModelCorrupt, ModelNotFound
+
+APP_NAME = "sharpened-camera"
+MANIFEST = "manifest.json"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Strict):
+    """What a file must be."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class InputContract(_Strict):
+    """What the network takes and gives: u8, RGB, (1, H, W, 3), both sides multiples of `multiple_px`."""
+
+    layout: Literal["NHWC"] = "NHWC"
+    dtype: Literal["uint8"] = "uint8"
+    colour: Literal["RGB"] = "RGB"
+    multiple_px: int = Field(ge=1, le=64)
+
+
+class Parity(_Strict):
+    """How far one way of running the model is from the trained network, in 1/255, on the golden picture and others."""
+
+    max_abs: float = Field(ge=0)
+    mean_abs: float = Field(ge=0)
+
+
+class Score(_Strict):
+    """Mean quality on one level of degradation: RGB PSNR in dB and SSIM of luma."""
+
+    input_psnr_db: float
+    input_ssim: float
+    unsharp_psnr_db: float
+    unsharp_ssim: float
+    psnr_db: float
+    ssim: float
+
+
+class Manifest(_Strict):
+    """What a model promises.
+
+    Attributes:
+        format: version of this file's layout.
+        name: the folder's name, by which the model is chosen.
+        title: one line for people.
+        architecture: name of the network's architecture.
+        licence: SPDX identifier of the weights' licence.
+        parameters: number of weights.
+        kmac_per_px: thousand multiply-accumulates per pixel of a frame.
+        working_bytes_per_px: memory per pixel that the widest step of the network touches, in float32.
+        halo_px: no output pixel depends on an input pixel farther away than this.
+        input: what goes in and out.
+        parity: by engine and precision, such as "openvino/bf16".
+        training: how it was trained, in plain keys and values.
+        scores: by level of degradation, such as "heavy+jpeg".
+        files: every other file of the folder.
+    """
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str
+    architecture: str
+    licence: str
+    parameters: int = Field(gt=0)
+    kmac_per_px: float = Field(gt=0)
+    working_bytes_per_px: float = Field(gt=0)
+    halo_px: int = Field(ge=0, le=1024)
+    input: InputContract
+    parity: dict[str, Parity]
+    training: dict[str, str | int | float | bool]
+    scores: dict[str, Score] = {}
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model whose manifest was read; its files are checked when they are asked for."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The name by which it is chosen."""
+        return self.manifest.name
+
+    def file(self, name: str) -> Path:
+        """Returns the path of one of the model's files after checking it against the manifest.
+
+        Raises:
+            ModelCorrupt: the file is missing, not listed, or its sha256 is wrong.
+        """
+        entry = self.manifest.files.get(name)
+        path = self.folder / name
+        if entry is None:
+            raise ModelCorrupt(f"the model '{self.name}' lists no file {name}", "Install the model again.")
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelCorrupt(f"the model '{self.name}' lacks its file {name}", "Install the model again.") from error
+        if digest != entry.sha256:
+            raise ModelCorrupt(
+                f"the model '{self.name}' is damaged: {path} is not the file that its manifest names", "Install the model again."
+            )
+        return path
+
+    def has(self, name: str) -> bool:
+        """Whether the manifest lists this file."""
+        return name in self.manifest.files
+
+
+def read_model(folder: Path) -> Model:
+    """Reads the model in `folder`.
+
+    Raises:
+        ModelNotFound: the folder holds no manifest.
+        ModelCorrupt: the manifest is not what it must be.
+    """
+    path = folder / MANIFEST
+    try:
+        return Model(folder, Manifest.model_validate_json(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise ModelNotFound(f"{folder} holds no model", f"A model is a folder with a {MANIFEST}.") from error
+    except (OSError, ValidationError, json.JSONDecodeError) as error:
+        raise ModelCorrupt(f"the manifest {path} is damaged: {_first_line(error)}", "Install the model again.") from error
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}"
+    return str(error).splitlines()[0]
+
+
+def model_roots() -> list[Path]:
+    """Where models are looked for, first match first: the user's own, then those that came with the program."""
+    here = Path(__file__).parent
+    shipped = here / "_models"  # in a wheel; a checkout has them beside the packages
+    roots = [user_model_root(), shipped if shipped.is_dir() else here.parent / "models"]
+    return [root for root in roots if root.is_dir()]
+
+
+def user_model_root() -> Path:
+    """The folder for models that the user installs; it need not exist."""
+    override = os.environ.get("SHARPENED_CAMERA_MODELS")
+    return Path(override) if override else platformdirs.user_data_path(APP_NAME) / "models"
+
+
+def list_models() -> tuple[list[Model], list[ModelCorrupt]]:
+    """Returns every readable model, by name, and an error for each folder that is damaged."""
+    models: dict[str, Model] = {}
+    damaged: list[ModelCorrupt] = []
+    for root in model_roots():
+        for folder in sorted(root.iterdir()):
+            if not (folder / MANIFEST).is_file():
+                continue
+            try:
+                model = read_model(folder)
+            except ModelCorrupt as error:
+                damaged.append(error)
+            else:
+                models.setdefault(model.name, model)
+    return [models[name] for name in sorted(models)], damaged
+
+
+def find_model(name: str | None) -> Model:
+    """Returns a model by name or by the path of its folder; the default one for None.
+
+    Raises:
+        ModelNotFound: there is none; the hint names those that exist.
+        ModelCorrupt: its manifest is damaged.
+    """
+    if name is not None and (os.sep in name or "/" in name or Path(name).is_dir()):
+        return read_model(Path(name))
+    wanted = name or DEFAULT_MODEL
+    for root in model_roots():
+        if (root / wanted / MANIFEST).is_file():
+            return read_model(root / wanted)
+    names = ", ".join(model.name for model in list_models()[0])
+    raise ModelNotFound(f"there is no model '{wanted}'", f"Choose one of: {names}." if names else "No model is installed.")
+
+
+DEFAULT_MODEL = "fast"

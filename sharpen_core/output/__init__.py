@@ -1,0 +1,1 @@
+"""Where frames go: the virtual camera, a file, nowhere."""

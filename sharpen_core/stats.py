@@ -1,0 +1,141 @@
+"""What happened, in figures: counts, rates, and latencies by stage."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import psutil
+
+WINDOW_NS = 2_000_000_000  # the frame rate is that of the last two seconds
+STAGES = ("capture", "wait", "sharpen", "send")
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Median and tail of a duration in milliseconds."""
+
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+
+    @classmethod
+    def of(cls, durations_ms: list[float]) -> "Percentiles":
+        """Percentiles of the durations; zeros if there are none."""
+        if not durations_ms:
+            return cls()
+        return cls(*(round(float(value), 2) for value in np.percentile(durations_ms, [50, 95, 99])))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The figures of a session up to now.
+
+    Attributes:
+        frames_captured, frames_sharpened, frames_sent, frames_dropped: counts since the start. A frame that went out unsharpened
+            is sent but not sharpened; one that a newer frame replaced is dropped.
+        fps: frames sent per second over the last two seconds.
+        mean_fps: frames sent per second from the first to the last frame.
+        first_frame_ms: from the start to the first frame sent.
+        latency_ms: from the camera's delivery of a frame to the return of its last send.
+        stage_ms: the parts: reading the camera (waiting for it included), waiting between threads, sharpening, sending.
+        cpu_percent: of this process since the start, 100 for one whole core.
+        peak_rss_mb: largest resident memory so far, in MiB.
+    """
+
+    frames_captured: int = 0
+    frames_sharpened: int = 0
+    frames_sent: int = 0
+    frames_dropped: int = 0
+    fps: float = 0.0
+    mean_fps: float = 0.0
+    first_frame_ms: float = 0.0
+    latency_ms: Percentiles = field(default_factory=Percentiles)
+    stage_ms: dict[str, Percentiles] = field(default_factory=dict[str, Percentiles])
+    cpu_percent: float = 0.0
+    peak_rss_mb: float = 0.0
+
+
+class Stats:
+    """Collects the figures of one session; any thread may call anything.
+
+    Args:
+        keep: how many of the latest frames the percentiles cover, which bounds the memory.
+        clock: monotonic nanoseconds.
+    """
+
+    def __init__(self, keep: int = 20_000, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._captured = self._sharpened = self._sent = 0
+        self._latencies: deque[float] = deque(maxlen=keep)
+        self._stages: dict[str, deque[float]] = {stage: deque(maxlen=keep) for stage in STAGES}
+        self._sent_ns: deque[int] = deque(maxlen=1000)
+        self._began_ns = clock()
+        self._first_sent_ns = 0
+        self._process = psutil.Process()
+        self._cpu_began_s = self._cpu_s()
+
+    def captured(self, took_ns: int) -> None:
+        """A frame came from the camera; reading it took `took_ns`."""
+        with self._lock:
+            self._captured += 1
+            self._stages["capture"].append(took_ns / 1e6)
+
+    def sharpened(self, took_ns: int) -> None:
+        """A frame was sharpened."""
+        with self._lock:
+            self._sharpened += 1
+            self._stages["sharpen"].append(took_ns / 1e6)
+
+    def sent(self, captured_ns: int, waited_ns: int, took_ns: int) -> None:
+        """A frame went out to every output: it waited between threads for `waited_ns`, sending took `took_ns`."""
+        now = self._clock()
+        with self._lock:
+            self._sent += 1
+            self._first_sent_ns = self._first_sent_ns or now
+            self._sent_ns.append(now)
+            self._latencies.append((now - captured_ns) / 1e6)
+            self._stages["wait"].append(waited_ns / 1e6)
+            self._stages["send"].append(took_ns / 1e6)
+
+    def snapshot(self, dropped: int) -> Snapshot:
+        """Returns the figures; `dropped` is counted by the slots."""
+        now = self._clock()
+        with self._lock:
+            recent = [at for at in self._sent_ns if now - at <= WINDOW_NS]
+            lasted_ns = self._sent_ns[-1] - self._first_sent_ns if self._sent_ns else 0
+            return Snapshot(
+                frames_captured=self._captured,
+                frames_sharpened=self._sharpened,
+                frames_sent=self._sent,
+                frames_dropped=dropped,
+                fps=_rate(len(recent) - 1, recent[-1] - recent[0]) if len(recent) > 1 else 0.0,
+                mean_fps=_rate(self._sent - 1, lasted_ns),
+                first_frame_ms=round((self._first_sent_ns - self._began_ns) / 1e6, 1) if self._first_sent_ns else 0.0,
+                latency_ms=Percentiles.of(list(self._latencies)),
+                stage_ms={stage: Percentiles.of(list(values)) for stage, values in self._stages.items()},
+                cpu_percent=round(100 * (self._cpu_s() - self._cpu_began_s) / max(1e-9, (now - self._began_ns) / 1e9), 1),
+                peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
+            )
+
+    def _cpu_s(self) -> float:
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+
+def _rate(count: int, lasted_ns: int) -> float:
+    return round(count / (lasted_ns / 1e9), 2) if lasted_ns > 0 else 0.0
+
+
+def peak_rss_bytes(process: psutil.Process) -> int:
+    """Largest resident memory of this process so far; the present one where the system keeps no peak."""
+    try:
+        import resource
+        import sys
+    except ImportError:  # Windows keeps the peak elsewhere
+        return getattr(process.memory_info(), "peak_wset", process.memory_info().rss)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,79 @@
+"""What every trainable network offers to the loop and to the exporter."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualNetwork(nn.Module):
+    """A network that adds a predicted residual to its input.
+
+    Subclasses set `halo_px` (an output pixel depends on no input pixel farther away than this, in either
+    direction), `multiple_px` (height and width must be multiples of it) and the two convolutions at the ends,
+    `head` and `tail`.
+    """
+
+    halo_px: int
+    multiple_px: int
+    head: nn.Conv2d
+    tail: nn.Conv2d
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Returns what has to be added to `x`, (N, 3, H, W)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, 3, H, W) in [0, 1] to the same shape; the result is not clamped."""
+        return x + self.residual(x)
+
+    @torch.no_grad()
+    def for_bytes(self) -> "ResidualNetwork":
+        """Returns a copy that works on values 0..255 instead of 0..1.
+
+        The scale moves into the first and last convolution. The input then stays a whole number up to 255,
+        which bfloat16 represents exactly: the skip connection loses nothing at low precision.
+        """
+        net = copy.deepcopy(self)
+        net.head.weight /= 255.0
+        net.tail.weight *= 255.0
+        if net.tail.bias is not None:
+            net.tail.bias *= 255.0
+        return net
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3x3 convolution that starts close to the identity where the shapes allow it.
+
+    Adding the Dirac kernel to a small random start is the folded form of a residual branch around the
+    convolution: it trains like one and costs nothing.
+    """
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    nn.init.zeros_(conv.bias)  # pyright: ignore[reportArgumentType]
+    if inputs == outputs:
+        with torch.no_grad():
+            conv.weight *= 0.2
+            conv.weight += nn.init.dirac_(torch.empty_like(conv.weight))
+    return conv
+
+
+def head3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3x3 convolution for the start of a network: each filter sums to zero, so that flat areas excite nothing.
+
+    What has to be restored is detail; filters that see mostly brightness at first keep a residual network on its
+    starting plateau several times longer (measured: 600 steps took the loss to 0.93 of its start instead of 1.00).
+    """
+    conv = conv3x3(inputs, outputs)
+    with torch.no_grad():
+        conv.weight -= conv.weight.mean(dim=(1, 2, 3), keepdim=True)
+        conv.weight *= 4
+    return conv
+
+
+def zero_conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3x3 convolution that starts at zero, for the end of a residual path."""
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)  # pyright: ignore[reportArgumentType]
+    return conv
