@@ -2,7 +2,7 @@
 
 import cv2
 
-from sharpen_core.engines.base import Engine
+from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import Model
 from sharpen_core.tiling import TILE_WORKING_BYTES, Mosaic, TilePlan, plan_tiles
@@ -26,6 +26,7 @@ class Restorer:
         self.plan: TilePlan = plan_tiles(size, manifest.input.multiple_px, manifest.halo_px, most_px)
         self._mosaic = Mosaic(self.plan)
         self._network = engine.compile(model, self.plan.tile)
+        self.precision: Precision = self._network.precision
 
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
         """Returns a sharpened copy.

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -13,8 +14,12 @@ from sharpen_core.capture.testscene import ACCENT, INK, MUTED, NOISY, PAPER, Sta
 from sharpen_core.errors import CameraDisconnected, CameraFormatUnsupported
 from sharpen_core.frame import Pixels, Size
 
+USUAL_SIZE = Size(720, 1280)
 SMALLEST_PX = 64
 LARGEST_PX = 3840
+
+Corners = Sequence[tuple[float, float]] | NDArray[np.float64]
+"""Points of a shape, (x, y) in pixels."""
 
 _SWING_S = 5.0
 _TURN_S = 6.0
@@ -32,7 +37,7 @@ class TestChartCamera:
 
     def __init__(
         self,
-        size: Size = Size(720, 1280),
+        size: Size = USUAL_SIZE,
         fps: float = 30.0,
         paced: bool = True,
         *,
@@ -45,7 +50,8 @@ class TestChartCamera:
             size: of the frames, 64 to 3840 pixels each way.
             fps: frames per second; also what the chart's own clock counts with.
             paced: whether `read` waits until the next frame is due.
-            clock, sleep: for tests.
+            clock: monotonic seconds; for tests.
+            sleep: waits for seconds; for tests.
 
         Raises:
             ValueError: `fps` is not positive.
@@ -149,7 +155,8 @@ class _Actors:
             _fill(part, _needle(centre, radius * 0.78, radius * 0.94, radius * 0.022, math.tau * mark / 12), MUTED)
         turn = math.tau * second / _TURN_S
         _fill(part, _needle(centre, -radius * 0.18, radius * 0.82, radius * 0.045, turn), ACCENT)
-        _fill(part, [(centre + radius * 0.10 * math.cos(a), centre + radius * 0.10 * math.sin(a)) for a in np.linspace(0, math.tau, 24)], INK)
+        corners = np.linspace(0, math.tau, 24)
+        _fill(part, np.column_stack([np.cos(corners), np.sin(corners)]) * radius * 0.10 + centre, INK)
 
     def _draw_noise(self, part: Pixels, number: int) -> None:
         """Another cut-out of the same grain for every frame: looks like fresh noise and costs a copy."""
@@ -158,7 +165,7 @@ class _Actors:
         part[:] = self._grain[top : top + height, left : left + width]
 
 
-def _needle(centre: float, start: float, end: float, half: float, turn: float) -> list[tuple[float, float]]:
+def _needle(centre: float, start: float, end: float, half: float, turn: float) -> Corners:
     """The corners of a straight needle from `start` to `end` away from the centre; turn 0 points up."""
     along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))
     return [
@@ -167,9 +174,7 @@ def _needle(centre: float, start: float, end: float, half: float, turn: float) -
     ]
 
 
-def _fill(part: Pixels, corners: list[tuple[float, float]], colour: tuple[int, int, int]) -> None:
+def _fill(part: Pixels, corners: Corners, colour: tuple[int, int, int]) -> None:
     """Fills a convex shape, placed to a 256th of a pixel so that slow motion stays smooth."""
     points = np.round((np.array(corners) - 0.5) * 256).astype(np.int32)
     cv2.fillConvexPoly(part, points, colour, cv2.LINE_AA, 8)
-
-

@@ -132,7 +132,7 @@ def _sphere(scene: Picture, x: Plane, y: Plane, radius_px: float, tone: Colour, 
     z = np.sqrt(np.clip(1 - squared, 0, 1))
     light = _LIGHT / np.linalg.norm(_LIGHT)
     lambert = np.clip(x * light[0] + y * light[1] + z * light[2], 0, 1)
-    half = light + (0, 0, 1)
+    half = light + np.array([0, 0, 1])
     half /= np.linalg.norm(half)
     gloss = 34 * np.clip(x * half[0] + y * half[1] + z * half[2], 0, 1) ** 22
     # Blood under the skin: shadows lose blue and green before red.

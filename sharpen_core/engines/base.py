@@ -11,6 +11,11 @@ Precision = Literal["f32", "bf16"]
 class Network(Protocol):
     """A model compiled for one size of picture. Used by one thread at a time."""
 
+    @property
+    def precision(self) -> Precision:
+        """The arithmetic in use."""
+        ...
+
     def infer(self, pixels: Pixels) -> Pixels:
         """Sharpens one picture of exactly the compiled size.
 
@@ -32,11 +37,6 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The name by which it is chosen: "openvino", "onnxruntime" or "identity"."""
-        ...
-
-    @property
-    def precision(self) -> Precision:
-        """The arithmetic in use."""
         ...
 
     def compile(self, model: Model, size: Size) -> Network:

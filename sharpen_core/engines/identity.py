@@ -9,7 +9,6 @@ class IdentityEngine:
     """Returns every picture as it came."""
 
     name = "identity"
-    precision: Precision = "f32"
 
     def compile(self, model: Model, size: Size) -> "IdentityNetwork":
         """See `Engine.compile`."""
@@ -18,6 +17,8 @@ class IdentityEngine:
 
 class IdentityNetwork:
     """Returns its input."""
+
+    precision: Precision = "f32"
 
     def infer(self, pixels: Pixels) -> Pixels:
         """See `Network.infer`."""

@@ -16,7 +16,6 @@ class OnnxRuntimeEngine:
     """
 
     name = "onnxruntime"
-    precision: Precision = "f32"
 
     def __init__(self, threads: int) -> None:
         try:
@@ -49,6 +48,8 @@ class OnnxRuntimeEngine:
 
 class OnnxRuntimeNetwork:
     """A session for one size."""
+
+    precision: Precision = "f32"
 
     def __init__(self, session: Any) -> None:
         self._session = session

@@ -81,8 +81,8 @@ class Mixture:
         noise_sigma: lowest and highest standard deviation of that noise, in 1/255.
     """
 
-    weights: tuple[tuple[str, float], ...] = (("heavy", 0.28), ("medium", 0.24), ("low", 0.18))
-    any_share: float = 0.20
+    weights: tuple[tuple[str, float], ...] = (("heavy", 0.24), ("medium", 0.24), ("low", 0.26))
+    any_share: float = 0.22
     jpeg_share: float = 0.5
     jpeg_quality: tuple[int, int] = (40, 95)
     noise_share: float = 0.15

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-DONE_DB = 45.0
+DONE_DB = 40.0
 """An example that is restored to this PSNR has nothing left to teach."""
 
 

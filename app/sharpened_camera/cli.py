@@ -1,0 +1,164 @@
+"""`sharpened-camera`: parse, hand over, and turn every known error into one line and an exit code."""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from sharpen_core.errors import SharpenError
+from sharpen_core.frame import Size
+
+PROGRAM = "sharpened-camera"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Look sharp on calls: a virtual camera that sharpens your webcam on the CPU. Without a command the window opens.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _size(text: str) -> Size:
+    try:
+        return Size.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"{PROGRAM} {version('sharpened-camera')}")
+        raise typer.Exit
+
+
+ModelOption = Annotated[str | None, typer.Option(help="Name of a model, or the folder of one. See `models`.")]
+StrengthOption = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much to sharpen: 0 leaves every frame untouched.")]
+EngineOption = Annotated[str, typer.Option(help="auto, openvino, onnxruntime or identity.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback(invoke_without_command=True)
+def window(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  (handled by its callback)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Open the window, unless a command is given."""
+    if context.invoked_subcommand is None:
+        from sharpened_camera.desktop import open_window
+
+        raise typer.Exit(open_window())
+
+
+@app.command()
+def run(
+    camera: Annotated[str | None, typer.Option(help="Name, number or path of a camera, a clip, or `test`.")] = None,
+    size: Annotated[
+        Size | None, typer.Option(parser=_size, metavar="WIDTHxHEIGHT", help="What the camera must deliver, such as 1280x720.")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=1.0, max=120.0, help="Wanted frames per second.")] = 30.0,
+    output: Annotated[
+        list[str] | None, typer.Option(help="virtual, none or a FILE to record; may be given several times. By default the virtual camera.")
+    ] = None,
+    model: ModelOption = None,
+    engine: EngineOption = "auto",
+    strength: StrengthOption = 1.0,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Flip the picture that others see, left to right.")] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
+    fastest: Annotated[bool, typer.Option("--fastest", help="Take every frame, without pacing or dropping; a clip ends with itself.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, last.")] = False,
+) -> None:
+    """Sharpen without a window, with a live status line and a report at the end."""
+    if frames is not None and seconds is not None:
+        raise typer.BadParameter("give --frames or --seconds, not both")
+    from sharpened_camera.application import SessionRequest
+    from sharpened_camera.headless import run_headless
+
+    request = SessionRequest(
+        camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=model, engine=engine, strength=strength,
+        mirror=mirror, fastest=fastest, frames=frames, seconds=seconds,
+    )  # fmt: skip
+    run_headless(request, as_json=as_json)
+
+
+@app.command()
+def enhance(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture or a clip.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; the suffix decides the format.")],
+    model: ModelOption = None,
+    strength: StrengthOption = 1.0,
+    engine: EngineOption = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite OUTPUT.")] = False,
+) -> None:
+    """Sharpen a picture, or a clip with its sound kept."""
+    from sharpened_camera.offline import enhance_file
+
+    enhance_file(source, target, model=model, strength=strength, engine=engine, force=force)
+
+
+@app.command()
+def devices(as_json: JsonOption = False) -> None:
+    """List the cameras, and the virtual camera with the name to pick in a call."""
+    from sharpened_camera.listing import print_devices
+
+    print_devices(as_json=as_json)
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """List the models with their measured quality."""
+    from sharpened_camera.listing import print_models
+
+    print_models(as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is here and what is missing, layer by layer, with the fix."""
+    from sharpened_camera.doctor import print_findings
+
+    raise typer.Exit(print_findings(as_json=as_json))
+
+
+def _terminate(*_: object) -> None:
+    raise SystemExit(143)
+
+
+def main() -> NoReturn:
+    """Runs the command line. Known errors are one line on stderr; none leaves a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(level=os.environ.get("SHARPENED_CAMERA_LOG", "CRITICAL").upper(), format="%(asctime)s %(name)s %(message)s")
+    code: int | str | None = 0
+    try:
+        app(prog_name=PROGRAM)
+    except SharpenError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader of our output left, as in `| head`
+        code = 141
+    except Exception as error:
+        logging.getLogger(__name__).critical("unexpected error", exc_info=os.environ.get("SHARPENED_CAMERA_LOG") is not None)
+        print(f"{PROGRAM}: internal error: {error!r}. Run it again with SHARPENED_CAMERA_LOG=debug and report what it prints.", file=sys.stderr)
+        code = 70
+    except SystemExit as leaving:
+        code = leaving.code
+    _leave(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process although a thread may hang in a driver: it would keep a normal exit waiting for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(code)

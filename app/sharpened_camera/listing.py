@@ -1,0 +1,48 @@
+"""`devices` and `models`: what there is to choose from."""
+
+import json
+import sys
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from sharpen_core.capture.devices import list_cameras
+from sharpen_core.model_store import DEFAULT_MODEL, Manifest, list_models
+from sharpen_core.output.virtual_camera import virtual_camera_status
+
+
+def print_devices(*, as_json: bool) -> None:
+    """Prints the cameras and the state of the virtual camera."""
+    cameras, status = list_cameras(), virtual_camera_status()
+    if as_json:
+        print(json.dumps({"cameras": [asdict(camera) for camera in cameras], "virtual_camera": asdict(status)}, default=str))
+        return
+    for camera in cameras:
+        print(f"camera {camera.index}: {camera.name} ({camera.path})")
+    if not cameras:
+        print("no camera; the built-in test picture is there: --camera test")
+    if status.available:
+        print(f"virtual camera {status.device}: pick '{status.name_to_pick}' in the call")
+    else:
+        print(f"no virtual camera: {status.problem}. {status.install_hint} Then pick '{status.name_to_pick}' in the call.")
+
+
+def print_models(*, as_json: bool) -> None:
+    """Prints the models with size, cost and mean gain over the input by level; damaged ones go to stderr."""
+    found, damaged = list_models()
+    for error in damaged:
+        print(f"sharpened-camera: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps([{"folder": str(m.folder), "default": m.name == DEFAULT_MODEL} | m.manifest.model_dump() for m in found]))
+        return
+    table = Table("name", "what it is", "weights", "kMAC/px", "gain in dB over the input", box=None)
+    for model in found:
+        name = f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
+        m = model.manifest
+        table.add_row(name, m.title, f"{m.parameters:,}", f"{m.kmac_per_px:.1f}", _gains(m))
+    Console(file=sys.stdout).print(table)
+
+
+def _gains(manifest: Manifest) -> str:
+    gains = [f"{level} {score.psnr_db - score.input_psnr_db:+.1f}" for level, score in manifest.scores.items()]
+    return ", ".join(gains) or "not measured"

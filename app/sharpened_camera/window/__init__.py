@@ -1,0 +1,1 @@
+"""The window: the preview, the controls around it, and what they tell the user."""

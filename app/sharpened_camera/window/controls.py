@@ -1,0 +1,189 @@
+"""The panel at the right: what to capture and how to sharpen it."""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+
+from sharpen_core.capture.devices import CameraDevice
+from sharpen_core.model_store import DEFAULT_MODEL, Model
+from sharpened_camera.settings import Settings
+from sharpened_camera.window.picker import Choice, Picker
+from sharpened_camera.window.tint import accent
+
+TEST_PICTURE = "test"
+_OPEN_A_CLIP = object()
+_SIZES = ("640x360", "640x480", "1280x720", "1920x1080")
+CONTROL_HEIGHT_PX = 30
+_FIELD_GAP_PX = 5
+_GROUP_GAP_PX = 18
+
+
+class ControlPanel(QWidget):
+    """Shows the settings and tells what the user changes.
+
+    It keeps no settings itself: whoever uses it takes over a change and calls `show_settings`.
+    """
+
+    changed = Signal(str, object)  # name of a field of Settings, its new value
+    clip_wanted = Signal()  # the user wants to choose a clip
+    cameras_wanted = Signal()  # the list of cameras is about to be looked at
+    toggled = Signal()  # start or stop
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._devices: list[CameraDevice] = []
+        self._models: list[Model] = []
+        self.camera, self.frame_size, self.model = Picker("Camera"), Picker("Size"), Picker("Model")
+        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.percent = QLabel()
+        self.mirror = QCheckBox("Mirror what others see")
+        self.toggle = QPushButton()
+        self._set_up()
+        self._lay_out()
+        self.show_settings(settings)
+
+    # ---- for the window ----------------------------------------------------------------------------------------
+
+    def show_settings(self, settings: Settings) -> None:
+        """Shows these settings."""
+        old, self._settings = self._settings, settings
+        if old.camera != settings.camera or not self.camera.count():
+            self._offer_cameras()
+        if old.size != settings.size or not self.frame_size.count():
+            self._offer_sizes()
+        if old.model != settings.model or not self.model.count():
+            self._offer_models()
+        self.strength.setValue(round(settings.strength * 100))
+        self.percent.setText(f"{settings.strength:.0%}" if settings.strength > 0 else "Off")
+        self.mirror.setChecked(settings.mirror)
+
+    def show_cameras(self, devices: list[CameraDevice]) -> None:
+        """Offers these cameras."""
+        if devices != self._devices:
+            self._devices = devices
+            self._offer_cameras()
+
+    def show_models(self, models: list[Model]) -> None:
+        """Offers these models."""
+        self._models = models
+        self._offer_models()
+
+    def show_toggle(self, text: str, *, enabled: bool, wanted: bool) -> None:
+        """What the button does now; it stands out while it is what the user most likely wants."""
+        self.toggle.setText(text)
+        self.toggle.setAccessibleName(text)
+        self.toggle.setEnabled(enabled)
+        accent(self.toggle, wanted)
+
+    # ---- what is offered ---------------------------------------------------------------------------------------
+
+    def _offer_cameras(self) -> None:
+        """Names what the user can capture; cameras of the same name are told apart, and kept, by their path."""
+        names = Counter(device.name for device in self._devices)
+        cameras = [
+            Choice(device.name, device.name, device.path)
+            if names[device.name] == 1
+            else Choice(f"{device.name} ({Path(device.path).name})", device.path, device.path)
+            for device in self._devices
+        ]
+        chosen = self._settings.camera
+        extra = [Choice("Test picture", TEST_PICTURE, "A moving test picture, for trying things out without a camera.")]
+        if chosen is not None and chosen not in {choice.value for choice in (*cameras, *extra)}:
+            if Path(chosen).is_file():
+                extra.append(Choice(Path(chosen).name, chosen, chosen))
+            else:
+                cameras.append(Choice(f"{chosen} (not connected)" if self._devices else chosen, chosen))
+        first = Choice("Automatic", None, "The first camera that is connected; without one, the test picture.")
+        clip = Choice("Open a clip…", _OPEN_A_CLIP, "Play a video file as if it were the camera.")
+        self.camera.offer([[first, *cameras], [*extra, clip]], chosen)
+
+    def _offer_sizes(self) -> None:
+        sizes = [*_SIZES]
+        if self._settings.size and self._settings.size not in sizes:
+            sizes.append(self._settings.size)
+        offered = [Choice(size.replace("x", " × "), size) for size in sizes]
+        automatic = Choice("Automatic", None, "What suits the camera and this computer.")
+        self.frame_size.offer([[automatic, *offered]], self._settings.size)
+
+    def _offer_models(self) -> None:
+        chosen = self._settings.model or DEFAULT_MODEL
+        offered = [Choice(model.manifest.title, model.name, f"{model.manifest.title} ({model.name})") for model in self._models]
+        if chosen not in {model.name for model in self._models}:
+            offered.append(Choice(f"{chosen} (not installed)" if self._models else chosen, chosen))
+        self.model.offer([offered], chosen)
+
+    # ---- what the user does ------------------------------------------------------------------------------------
+
+    def _camera_chosen(self, value: object) -> None:
+        if value is _OPEN_A_CLIP:
+            self.camera.pick(self._settings.camera)  # until a clip was really chosen
+            self.clip_wanted.emit()
+        else:
+            self.changed.emit("camera", value)
+
+    # ---- construction ------------------------------------------------------------------------------------------
+
+    def _set_up(self) -> None:
+        for picker in (self.camera, self.frame_size, self.model):
+            picker.setMinimumHeight(CONTROL_HEIGHT_PX)
+        self.camera.chosen.connect(self._camera_chosen)
+        self.camera.opening.connect(self.cameras_wanted)
+        self.frame_size.chosen.connect(partial(self.changed.emit, "size"))
+        self.model.chosen.connect(partial(self.changed.emit, "model"))
+        self.strength.setRange(0, 100)
+        self.strength.setPageStep(10)
+        self.strength.setAccessibleName("Strength")
+        self.strength.setToolTip("How much to sharpen. At the left end it is really off: your camera's picture goes out as it is.")
+        self.strength.valueChanged.connect(self._strength_moved)
+        self.percent.setAccessibleName("Strength in percent")
+        self.mirror.setAccessibleName("Mirror what others see")
+        self.mirror.setToolTip(
+            "Leave this off as a rule. Call programs already mirror your own view of yourself,\n"
+            "and only that: others see you the right way round, and can read what you hold up."
+        )
+        self.mirror.clicked.connect(partial(self.changed.emit, "mirror"))
+        self.toggle.setToolTip("Start or stop the camera (Space)")
+        self.toggle.setMinimumHeight(40)
+        self.toggle.clicked.connect(self.toggled)
+
+    def _strength_moved(self, value: int) -> None:
+        if value != round(self._settings.strength * 100):
+            self.changed.emit("strength", value / 100)
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(_GROUP_GAP_PX)
+        for title, picker in (("&Camera", self.camera), ("Si&ze", self.frame_size), ("&Model", self.model)):
+            layout.addLayout(_field(_title(title, picker), picker))
+        heading = QHBoxLayout()
+        heading.addWidget(_title("Stren&gth", self.strength), 1)
+        heading.addWidget(self.percent)
+        layout.addLayout(_field(heading, self.strength))
+        layout.addWidget(self.mirror)
+        layout.addStretch(1)
+        layout.addWidget(self.toggle)
+
+
+def _title(text: str, buddy: QWidget) -> QLabel:
+    title = QLabel(text)
+    font = title.font()
+    font.setBold(True)
+    title.setFont(font)
+    title.setBuddy(buddy)
+    return title
+
+
+def _field(heading: QLabel | QHBoxLayout, control: QWidget) -> QVBoxLayout:
+    field = QVBoxLayout()
+    field.setSpacing(_FIELD_GAP_PX)
+    if isinstance(heading, QLabel):
+        field.addWidget(heading)
+    else:
+        field.addLayout(heading)
+    field.addWidget(control)
+    return field

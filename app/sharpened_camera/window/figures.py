@@ -1,0 +1,109 @@
+"""The status bar: what the session is doing, and its figures."""
+
+import os
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from typing_extensions import override
+
+from sharpen_core.events import State
+from sharpen_core.stats import Snapshot
+
+POLL_MS = 1000
+
+_WORDS = {
+    State.IDLE: "Ready",
+    State.STARTING: "Starting…",
+    State.RUNNING: "Live",
+    State.STOPPING: "Stopping…",
+    State.STOPPED: "Stopped",
+    State.FAILED: "Stopped by an error",
+}
+_NONE = "–"
+
+
+class Figures(QStatusBar):
+    """Shows the state and, once a second while it can be seen, the figures.
+
+    Args:
+        snapshot: the session's figures, or None; called from the GUI thread, must return at once.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot | None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._snapshot = snapshot
+        self._running = False
+        self.setSizeGripEnabled(False)
+        self.setContentsMargins(12, 2, 12, 4)
+        self.setAccessibleName("Status")
+        self.state = self._figure("State", "What the program is doing.")
+        self.source = self._figure("Source", "The camera, and the size it really delivers.")
+        self.addWidget(self.state)
+        self.addWidget(self.source, 1)
+        cores = os.cpu_count() or 1
+        self.fps = self._figure("Frame rate", "Frames sent per second, measured over the last two seconds.")
+        self.latency = self._figure(
+            "Added delay",
+            "How much later others see you because of this program.\nIf lips and voice drift apart, delay the microphone by as much.",
+        )
+        self.cpu = self._figure("Processor", f"How much of this computer's processor ({cores} cores) this program uses.")
+        self.dropped = self._figure(
+            "Dropped frames", "Frames that were left out because a newer one was already there.\nSo the picture never lags behind."
+        )
+        for label in (self.fps, self.latency, self.cpu, self.dropped):
+            self.addPermanentWidget(label)
+        self._timer = QTimer(self, interval=POLL_MS)
+        self._timer.timeout.connect(self.refresh)
+        self.show_state(State.IDLE)
+
+    def _figure(self, name: str, tip: str) -> QLabel:
+        label = QLabel()
+        label.setAccessibleName(name)
+        label.setToolTip(tip)
+        label.setContentsMargins(6, 0, 6, 0)
+        return label
+
+    def show_state(self, state: State) -> None:
+        """Shows the state; figures are only asked for while a session runs."""
+        self.state.setText(_WORDS[state])
+        self._running = state is State.RUNNING
+        if not self._running:
+            self.source.clear()
+            self._write(None)
+        self._poll_if_seen()
+
+    def show_source(self, text: str) -> None:
+        """Shows what is captured."""
+        self.source.setText(text)
+
+    def refresh(self) -> None:
+        """Shows the figures of now."""
+        self._write(self._snapshot())
+
+    def _write(self, figures: Snapshot | None) -> None:
+        sent = figures if figures and figures.frames_sent else None
+        self.fps.setText(f"{sent.fps:.1f} FPS" if sent else f"{_NONE} FPS")
+        self.latency.setText(f"+{sent.latency_ms.p50:.0f} ms" if sent else f"{_NONE} ms")
+        cores = os.cpu_count() or 1
+        self.cpu.setText(f"CPU {min(100.0, sent.cpu_percent / cores):.0f} %" if sent else f"CPU {_NONE} %")
+        self.dropped.setText(f"{sent.frames_dropped} dropped" if sent else f"{_NONE} dropped")
+
+    def _poll_if_seen(self) -> None:
+        if self._running and self.isVisible():
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        """Asks for figures again."""
+        super().showEvent(event)
+        self._poll_if_seen()
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Asks for nothing: nobody looks."""
+        super().hideEvent(event)
+        self._timer.stop()

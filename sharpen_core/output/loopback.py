@@ -1,0 +1,133 @@
+"""Loopback cameras of Linux (v4l2loopback): finding ours, watching it, and what to install.
+
+Everything is read from files below a root, so that tests can bring their own.
+"""
+
+import contextlib
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from sharpen_core.errors import OutputDriverMissing, OutputError
+from sharpen_core.frame import Size
+
+_CLASS = Path("sys/class/video4linux")
+_LOADED = Path("sys/module/v4l2loopback")
+_VIDEO_NUMBER = 42  # high, so that a real camera plugged in later does not take it
+
+# v4l2loopback needs the running kernel's headers where it is built on the spot.
+_INSTALL_COMMANDS = {
+    "debian": "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)",
+    "fedora": "sudo dnf install akmod-v4l2loopback",
+    "arch": "sudo pacman -S v4l2loopback-dkms linux-headers",
+    "suse": "sudo zypper install v4l2loopback-kmp-default",
+}
+_FAMILIES = {"ubuntu": "debian", "rhel": "fedora", "centos": "fedora", "opensuse": "suse", "sles": "suse", "archlinux": "arch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loopback:
+    """A loopback device.
+
+    Attributes:
+        label: the name that apps show.
+        node: its device file.
+        entry: its folder in sysfs.
+    """
+
+    label: str
+    node: Path
+    entry: Path
+
+    def is_there(self) -> bool:
+        """Whether the device still exists and has its label."""
+        return self.node.exists() and _read(self.entry / "name") == self.label
+
+    def size(self) -> Size | None:
+        """The size that readers of the device get now; None where the driver does not say.
+
+        v4l2loopback's `format` is such as "YU12:1280x720@30", empty while nobody writes.
+        """
+        match = re.search(r":(\d+)x(\d+)(?:@|$)", _read(self.entry / "format"))
+        return Size(height=int(match[2]), width=int(match[1])) if match else None
+
+
+def find_loopback(label: str, root: Path = Path("/")) -> Loopback:
+    """Finds our device by its label; of several, the one with the lowest number.
+
+    Raises:
+        OutputDriverMissing: no device has the label; the hint is the command that makes one.
+        OutputError: sysfs lists the device, but its node is missing, as in a container.
+    """
+    entries = [entry for entry in (root / _CLASS).glob("video*") if _read(entry / "name") == label]
+    if not entries:
+        raise OutputDriverMissing(f"this computer has no virtual camera called {label}", setup_hint(label, root))
+    entry = min(entries, key=lambda entry: (len(entry.name), entry.name))
+    node = root / "dev" / entry.name
+    if not node.exists():
+        raise OutputError(f"the virtual camera {label} has no device {node}", "in a container or sandbox, pass the device through")
+    return Loopback(label, node, entry)
+
+
+def setup_hint(label: str, root: Path = Path("/")) -> str:
+    """One line: what to run so that a camera called `label` appears."""
+    create = f"sudo modprobe v4l2loopback devices=1 video_nr={_VIDEO_NUMBER} card_label={_quoted(label)} exclusive_caps=1"
+    if (root / _LOADED).exists():
+        # A loaded module ignores the options of another modprobe.
+        return f"close programs that use other virtual cameras, then run: sudo modprobe -r v4l2loopback && {create}"
+    if _is_installed(root):
+        return f"run: {create}"
+    family = _family(root)
+    if family is None:
+        return f"install v4l2loopback with your distribution's package manager, then run: {create}"
+    source = "enable RPM Fusion (rpmfusion.org), then run" if family == "fedora" else "run"
+    return f"{source}: {_INSTALL_COMMANDS[family]} && {create}"
+
+
+def _quoted(label: str) -> str:
+    return f'"{label}"' if re.fullmatch(r"[\w .-]+", label) else shlex.quote(label)
+
+
+def _is_installed(root: Path) -> bool:
+    """Whether the running kernel has the module."""
+    release = _read(root / "proc/sys/kernel/osrelease")
+    return bool(release) and "v4l2loopback.ko" in _read(root / "lib/modules" / release / "modules.dep")
+
+
+def _family(root: Path) -> str | None:
+    """Which kind of distribution this is, from /etc/os-release; None if unknown."""
+    fields = dict(re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _read(root / "etc/os-release"), re.MULTILINE))
+    for name in [fields.get("ID", ""), *fields.get("ID_LIKE", "").split()]:
+        family = _FAMILIES.get(name.split("-")[0], name)
+        if family in _INSTALL_COMMANDS:
+            return family
+    return None
+
+
+def holders(node: Path, root: Path = Path("/")) -> list[str]:
+    """Names of the other programs that have the device open, as far as this user may see; may take tens of milliseconds."""
+    names: set[str] = set()
+    for process in (root / "proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to someone else
+            if any(_points_to(link, node) for link in (process / "fd").iterdir()):
+                names.add(_read(process / "comm") or f"process {process.name}")
+    return sorted(names)
+
+
+def _points_to(link: Path, node: Path) -> bool:
+    try:
+        return link.readlink() == node
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> str:
+    """A small text file, stripped; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

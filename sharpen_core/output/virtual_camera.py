@@ -1,0 +1,198 @@
+"""The camera that other programs see."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sharpen_core.errors import OutputBusy, OutputError, OutputFormatUnsupported
+from sharpen_core.frame import Frame, Size
+from sharpen_core.letterbox import even_size, fit_even
+from sharpen_core.output.driver import LABEL, OBS_NAME, Driver, System, find_driver
+from sharpen_core.output.i420 import rgb_to_i420
+from sharpen_core.output.loopback import holders
+
+_CHECK_INTERVAL_S = 1.0
+
+# How pyvirtualcam 0.15 words that another program writes to the device. A loopback with exclusive_caps=1 stops being an
+# output for others while it has a writer. The third is OBS's shared queue on Windows, the last two OBS's on macOS.
+_BUSY_WORDS = (
+    "is not a video output device",
+    "already in use",
+    "could not be started",
+    "Multiple cameras are not supported",
+    "Couldn't start stream",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualCameraStatus:
+    """Whether frames can reach a call, and how.
+
+    Attributes:
+        available: a virtual camera is installed. It may still be busy.
+        name_to_pick: what to pick in the call, now or after following the hint.
+        device: which one, as a path or name; None when not available.
+        install_hint: what to install or run, one line; empty when available.
+        problem: what is wrong, one line; empty when available.
+    """
+
+    available: bool
+    name_to_pick: str
+    device: str | None
+    install_hint: str
+    problem: str
+
+
+def virtual_camera_status(label: str = LABEL, system: System | None = None) -> VirtualCameraStatus:
+    """Looks at what is installed, without opening anything; takes milliseconds."""
+    system = system or System()
+    try:
+        driver = find_driver(label, system)
+    except OutputError as exc:
+        name = OBS_NAME if system.name in ("Windows", "Darwin") else label
+        return VirtualCameraStatus(available=False, name_to_pick=name, device=None, install_hint=exc.hint, problem=exc.message)
+    return VirtualCameraStatus(available=True, name_to_pick=driver.name_to_pick, device=driver.device, install_hint="", problem="")
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is held between `open` and `close`. pyvirtualcam ships no types: `camera` is its Camera."""
+
+    driver: Driver
+    camera: Any
+    size: Size
+    next_check_s: float
+
+
+class VirtualCamera:
+    """Sends frames to a virtual camera through pyvirtualcam, as I420: Zoom on Linux shows RGB as black.
+
+    The size is fixed while it is open, because a device cannot change it under a reader: other frames are letterboxed,
+    and an odd last row or column is cut off. `send` never waits for a frame's time.
+
+    On Linux a failed write is only printed by pyvirtualcam, so once a second the device itself is looked at.
+    """
+
+    def __init__(
+        self,
+        label: str = LABEL,
+        *,
+        system: System | None = None,
+        backend: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            label: the name of our device, where this system lets us choose it.
+            system: where to look for it; this computer if not given.
+            backend: pyvirtualcam's driver in place of the one that belongs to the device.
+            clock: seconds, monotonic.
+        """
+        self._label = label
+        self._system = system or System()
+        self._backend = backend
+        self._clock = clock
+        self._session: _Session | None = None
+
+    @property
+    def name(self) -> str:
+        """The name to pick in the call."""
+        if self._session is not None:
+            return self._session.driver.name_to_pick
+        return virtual_camera_status(self._label, self._system).name_to_pick
+
+    def open(self, size: Size, fps: float) -> None:
+        """Finds the device and starts sending pictures of `size`.
+
+        Raises:
+            OutputDriverMissing: no virtual camera is installed; the hint is what to run.
+            OutputBusy: another program writes to it, or reads it at another size.
+            OutputFormatUnsupported: it takes no pictures of this size.
+            OutputError: it exists but cannot be used.
+        """
+        self.close()
+        if min(even_size(size)) < 2:
+            raise OutputFormatUnsupported(f"a virtual camera cannot be {size}", "send at least 2x2 pixels")
+        size = even_size(size)
+        driver = find_driver(self._label, self._system)
+        camera = self._open_camera(driver, size, fps)
+        self._session = _Session(driver, camera, size, self._clock() + _CHECK_INTERVAL_S)
+        try:
+            _check(driver, size)
+        except OutputError:
+            self.close()
+            raise
+
+    def _open_camera(self, driver: Driver, size: Size, fps: float) -> Any:
+        import pyvirtualcam  # loads a native library that recording and enhancing do not need
+
+        try:
+            return pyvirtualcam.Camera(
+                width=size.width,
+                height=size.height,
+                fps=max(1.0, fps),
+                fmt=pyvirtualcam.PixelFormat.I420,
+                device=driver.device,
+                backend=self._backend or driver.backend,
+            )
+        except RuntimeError as exc:
+            raise self._opening_error(driver, str(exc)) from exc
+
+    def _opening_error(self, driver: Driver, text: str) -> OutputError:
+        """Sorts pyvirtualcam's one RuntimeError by its words."""
+        if any(words in text for words in (*_BUSY_WORDS, os.strerror(errno.EBUSY))):
+            who = holders(Path(driver.device), self._system.root) if driver.loopback else []
+            by = f" (open in: {', '.join(who)})" if who else ""
+            return OutputBusy(f"another program writes to {driver.name_to_pick}{by}", "close it, or stop its virtual camera")
+        if "missing permissions" in text:
+            return OutputError(f"you may not write to {driver.device}", "run: sudo usermod -aG video $USER, then log out and in")
+        if "could not be configured" in text or "Unsupported image format" in text:
+            return OutputFormatUnsupported(f"{driver.name_to_pick} refused the size or format", "choose another size, such as 1280x720")
+        return OutputError(f"{driver.name_to_pick} could not be opened: {text.splitlines()[-1]}")
+
+    def send(self, frame: Frame) -> None:
+        """Hands one frame over at once.
+
+        Raises:
+            OutputError: it is not open, or the device has gone or changed.
+        """
+        session = self._session
+        if session is None:
+            raise OutputError(f"{self._label} is not open")
+        if self._clock() >= session.next_check_s:
+            session.next_check_s = self._clock() + _CHECK_INTERVAL_S
+            _check(session.driver, session.size)
+        try:
+            session.camera.send(rgb_to_i420(fit_even(frame.pixels, session.size)))
+        except (RuntimeError, OSError) as exc:
+            raise OutputError(f"{session.driver.name_to_pick} takes no more frames: {exc}", "start again") from exc
+
+    def close(self) -> None:
+        """Lets go of the device; apps then see it without a picture, or not at all."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.camera.close()
+
+
+def _check(driver: Driver, size: Size) -> None:
+    """Looks at the device itself, where the system lets us.
+
+    Raises:
+        OutputBusy: a reader holds it at another size: the driver then ignores ours without a word.
+        OutputError: it has gone.
+    """
+    loopback = driver.loopback
+    if loopback is None:
+        return
+    if not loopback.is_there():
+        raise OutputError(f"the virtual camera {loopback.label} has gone from {loopback.node}", "its driver was unloaded; start again")
+    actual = loopback.size()
+    if actual is not None and actual != size:
+        raise OutputBusy(
+            f"another program uses {loopback.label} at {actual} instead of {size}", "close the programs that show it, then start again"
+        )

@@ -1,0 +1,116 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import scene
+from sharpen_core.engines.base import Engine
+from sharpen_core.engines.identity import IdentityEngine
+from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
+from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.engines.select import default_threads, select_engine
+from sharpen_core.errors import EngineCompileFailed, EngineUnavailable, ModelCorrupt
+from sharpen_core.frame import Size
+from sharpen_core.model_store import FileEntry, Model, find_model, list_models
+
+REAL: dict[str, Callable[[], Engine]] = {
+    "openvino": lambda: OpenVINOEngine(threads=2, precision="f32"),
+    "onnxruntime": lambda: OnnxRuntimeEngine(threads=2),
+}
+
+
+@pytest.fixture(params=[*REAL, "identity"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return REAL[request.param]() if request.param in REAL else IdentityEngine()
+
+
+@pytest.fixture(params=REAL)
+def real_engine(request: pytest.FixtureRequest) -> Engine:
+    return REAL[request.param]()
+
+
+@pytest.mark.parametrize("size", [Size(64, 64), Size(48, 100), Size(4, 4)])
+def test_every_engine_keeps_shape_and_type(engine: Engine, size: Size) -> None:
+    result = engine.compile(find_model(None), size).infer(scene(size))
+    assert result.shape == (*size, 3)
+    assert result.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", [model.name for model in list_models()[0]])
+def test_golden_numbers(real_engine: Engine, name: str) -> None:
+    model = find_model(name)
+    golden = np.load(model.file("golden.npz"))
+    result = real_engine.compile(model, Size.of(golden["input"])).infer(golden["input"])
+    assert np.abs(result.astype(int) - golden["output"]).max() <= 1
+
+
+def test_both_engines_give_the_same_picture() -> None:
+    size = Size(240, 320)
+    frame = scene(size)
+    results = [make().compile(find_model(None), size).infer(frame).astype(int) for make in REAL.values()]
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_low_precision_stays_within_what_the_manifest_promises() -> None:
+    model = find_model(None)
+    golden = np.load(model.file("golden.npz"))
+    network = OpenVINOEngine(threads=2, precision="bf16").compile(model, Size.of(golden["input"]))
+    assert network.precision == "bf16"
+    difference = np.abs(network.infer(golden["input"]).astype(int) - golden["output"])
+    assert difference.mean() <= 0.5
+    assert difference.max() <= 12
+
+
+def test_low_precision_is_not_used_for_a_model_that_does_not_promise_it() -> None:
+    model = find_model(None)
+    unchecked = Model(model.folder, model.manifest.model_copy(update={"parity": {}}))
+    assert OpenVINOEngine(threads=1, precision="bf16").compile(unchecked, Size(32, 32)).precision == "f32"
+
+
+def test_values_saturate_instead_of_wrapping(real_engine: Engine) -> None:
+    """Black beside white makes a sharpener overshoot both ends; a missing clamp would turn white into black."""
+    size = Size(64, 64)
+    frame = np.zeros((*size, 3), np.uint8)
+    frame[:, 32:] = 255
+    result = real_engine.compile(find_model(None), size).infer(frame).astype(int)
+    assert np.abs(result[8:-8, 8:24]).max() < 64
+    assert np.abs(result[8:-8, 40:-8] - 255).max() < 64
+
+
+def test_a_broken_graph_is_an_engine_error(real_engine: Engine, tmp_path: Path) -> None:
+    model = find_model(None)
+    shutil.copytree(model.folder, tmp_path / "m")
+    import hashlib
+
+    files = dict(model.manifest.files)
+    for name in ("model.onnx", "model.xml"):
+        (tmp_path / "m" / name).write_bytes(b"garbage")
+        files[name] = FileEntry(sha256=hashlib.sha256(b"garbage").hexdigest(), bytes=7)
+    broken = Model(tmp_path / "m", model.manifest.model_copy(update={"files": files}))
+    with pytest.raises(EngineCompileFailed, match="cannot load the model"):
+        real_engine.compile(broken, Size(32, 32))
+
+
+def test_a_file_with_a_wrong_checksum_is_never_loaded(real_engine: Engine, tmp_path: Path) -> None:
+    model = find_model(None)
+    shutil.copytree(model.folder, tmp_path / "m")
+    for name in ("model.onnx", "model.bin"):
+        with (tmp_path / "m" / name).open("ab") as file:
+            file.write(b"\0")
+    with pytest.raises(ModelCorrupt):
+        real_engine.compile(Model(tmp_path / "m", model.manifest), Size(32, 32))
+
+
+def test_engines_are_chosen_by_name_or_automatically(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert select_engine("auto").name == "openvino"
+    assert select_engine("onnxruntime").name == "onnxruntime"
+    with pytest.raises(EngineUnavailable, match="there is no engine 'tpu'.*openvino"):
+        select_engine("tpu")
+    assert default_threads() >= 1
+
+    def missing(threads: int) -> Engine:
+        raise EngineUnavailable("OpenVINO is not installed")
+
+    monkeypatch.setitem(__import__("sharpen_core.engines.select", fromlist=["ENGINES"]).ENGINES, "openvino", missing)
+    assert select_engine("auto").name == "onnxruntime"

@@ -1,0 +1,88 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from sharpen_core import model_store
+from sharpen_core.errors import ModelCorrupt, ModelNotFound
+from sharpen_core.model_store import DEFAULT_MODEL, MANIFEST, find_model, list_models, read_model
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of user models that holds a copy of the default one, named "mine"."""
+    monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path))
+    folder = tmp_path / "mine"
+    shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
+    change_manifest(folder, name="mine")
+    return tmp_path
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_every_shipped_model_is_what_its_manifest_says() -> None:
+    found, damaged = list_models()
+    assert not damaged
+    assert DEFAULT_MODEL in [model.name for model in found]
+    for model in found:
+        assert {path.name for path in model.folder.iterdir()} == {MANIFEST, *model.manifest.files}
+        for name in model.manifest.files:
+            assert model.file(name).stat().st_size == model.manifest.files[name].bytes <= 6_000_000
+
+
+def test_users_models_are_found_by_name_and_by_folder(own_models: Path) -> None:
+    assert find_model("mine").folder == own_models / "mine"
+    assert find_model(str(own_models / "mine")).name == "mine"
+    assert [model.name for model in list_models()[0]] == sorted(["mine", *(m.name for m in list_models()[0] if m.name != "mine")])
+
+
+def test_users_model_goes_before_a_shipped_one_of_the_same_name(own_models: Path) -> None:
+    (own_models / "mine").rename(own_models / DEFAULT_MODEL)
+    change_manifest(own_models / DEFAULT_MODEL, name=DEFAULT_MODEL)
+    assert find_model(DEFAULT_MODEL).folder == own_models / DEFAULT_MODEL
+
+
+def test_an_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(ModelNotFound, match=f"there is no model 'nope'.*{DEFAULT_MODEL}"):
+        find_model("nope")
+
+
+def test_a_changed_file_is_refused(own_models: Path) -> None:
+    with (own_models / "mine" / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ModelCorrupt, match=r"damaged.*model\.onnx"):
+        find_model("mine").file("model.onnx")
+
+
+def test_a_missing_or_unlisted_file_is_refused(own_models: Path) -> None:
+    (own_models / "mine" / "model.bin").unlink()
+    with pytest.raises(ModelCorrupt, match=r"lacks its file model\.bin"):
+        find_model("mine").file("model.bin")
+    with pytest.raises(ModelCorrupt, match="lists no file"):
+        find_model("mine").file("other")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0\0"])
+def test_a_damaged_manifest_is_one_clear_error_and_hides_no_other_model(own_models: Path, content: str) -> None:
+    (own_models / "mine" / MANIFEST).write_text(content)
+    with pytest.raises(ModelCorrupt, match=r"the manifest .* is damaged"):
+        read_model(own_models / "mine")
+    found, damaged = list_models()
+    assert DEFAULT_MODEL in [model.name for model in found]
+    assert len(damaged) == 1
+
+
+@pytest.mark.parametrize("changes", [{"halo_px": -1}, {"format": 2}, {"surprise": 1}, {"name": "../x"}, {"files": {"a": {"sha256": "0", "bytes": 1}}}])
+def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, object]) -> None:
+    change_manifest(own_models / "mine", **changes)
+    with pytest.raises(ModelCorrupt):
+        find_model("mine")
+
+
+def test_the_users_folder_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "none"))
+    assert model_store.user_model_root() == tmp_path / "none"
+    assert find_model(None).name == DEFAULT_MODEL

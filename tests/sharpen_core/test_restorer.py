@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from pictures import scene
+from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.frame import Size
+from sharpen_core.model_store import find_model
+from sharpen_core.restorer import Restorer
+
+
+@pytest.fixture(scope="module")
+def engine() -> OpenVINOEngine:
+    return OpenVINOEngine(threads=2, precision="f32")
+
+
+@pytest.fixture(scope="module")
+def restorer(engine: OpenVINOEngine) -> Restorer:
+    return Restorer(find_model(None), engine, Size(240, 320))
+
+
+def test_strength_zero_is_the_very_frame(restorer: Restorer) -> None:
+    frame = scene(restorer.size)
+    assert restorer.sharpen(frame, 0.0) is frame
+
+
+def test_strength_mixes_frame_and_result(restorer: Restorer) -> None:
+    frame = scene(restorer.size)
+    full = restorer.sharpen(frame, 1.0).astype(int)
+    half = restorer.sharpen(frame, 0.5).astype(int)
+    assert np.abs(full - frame).max() > 8
+    assert np.abs(half - (full + frame) / 2).max() <= 0.5
+
+
+def test_the_frame_is_left_as_it_was_and_results_are_independent(restorer: Restorer) -> None:
+    frame = scene(restorer.size)
+    kept = frame.copy()
+    first = restorer.sharpen(frame)
+    first_kept = first.copy()
+    second = restorer.sharpen(scene(restorer.size, seed=5))
+    np.testing.assert_array_equal(frame, kept)
+    np.testing.assert_array_equal(first, first_kept)
+    assert not np.shares_memory(first, second)
+
+
+def test_another_size_is_refused(restorer: Restorer) -> None:
+    with pytest.raises(ValueError, match="320x240"):
+        restorer.sharpen(scene(Size(10, 10)))
+
+
+@pytest.mark.parametrize("size", [Size(1, 1), Size(5, 3), Size(97, 131), Size(361, 203), Size(480, 270)])
+def test_the_shipped_model_tiled_equals_whole(engine: OpenVINOEngine, size: Size) -> None:
+    frame = scene(size)
+    whole = Restorer(find_model(None), engine, size, most_px=10**9)
+    tiled = Restorer(find_model(None), engine, size, most_px=30_000)
+    assert whole.plan.count == 1
+    assert tiled.plan.count > 1 or size.height * size.width < 30_000
+    assert np.abs(tiled.sharpen(frame).astype(int) - whole.sharpen(frame)).max() <= 1
+
+
+def test_edges_become_steeper(restorer: Restorer) -> None:
+    frame = scene(restorer.size)
+    steepness = [np.abs(np.diff(picture.astype(int), axis=1)).max() for picture in (frame, restorer.sharpen(frame))]
+    assert steepness[1] > 1.1 * steepness[0]
