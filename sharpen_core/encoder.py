@@ -1,4 +1,4 @@
-"""RGB pictures to H.264, with colours that say what they are."""
+"""RGB pictures to H.264 and back, with colours that say what they are."""
 
 import contextlib
 from collections.abc import Generator
@@ -18,13 +18,13 @@ from av.video.stream import VideoStream
 from sharpen_core.draft import unwritable
 from sharpen_core.errors import OutputFormatUnsupported, OutputUnwritable
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.yuv import rgb_to_yuv420
 
 CLIP_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """File suffix to FFmpeg's container name."""
 
-# Without these flags swscale rounds every colour down: -1.1 to -1.4 of 255 on a smooth picture, 0.03 with them.
-_EXACT_TO_YUV = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
-_EXACT_TO_RGB = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# Without these flags swscale rounds every colour down: by 1.1 to 1.4 of 255 on a smooth picture, 0.03 with them.
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 _SD_LINES = 720
 _SWS_MATRICES = {
@@ -36,6 +36,7 @@ _SWS_MATRICES = {
     9: Colorspace.BT2020,
 }
 _UNSPECIFIED = 2
+_MPEG4_TIME_BASE = Fraction(1, 60_000)  # MPEG-4 has 16 bits for the clock
 
 
 def clip_format(path: Path) -> str:
@@ -87,8 +88,8 @@ class Colour:
         return _SWS_MATRICES[self.matrix]
 
 
-class Converter:
-    """Video frames to RGB pictures and back; keeps swscale's tables between frames. For one thread."""
+class Decoder:
+    """Decoded frames to RGB pictures; keeps swscale's tables between frames. For one thread."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
@@ -104,21 +105,10 @@ class Converter:
             format="rgb24",
             src_colorspace=colour.sws,
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            interpolation=_EXACT_TO_RGB,
+            interpolation=_EXACT,
             threads=1,
         )
         return rgb.to_ndarray()  # pyright: ignore[reportReturnType]  # rgb24 is uint8
-
-    def to_yuv(self, pixels: Pixels, colour: Colour) -> VideoFrame:
-        """A picture of even size as a 4:2:0 frame of limited range."""
-        return self._reformatter.reformat(
-            VideoFrame.from_ndarray(pixels, format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=colour.sws,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_EXACT_TO_YUV,
-            threads=1,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +149,6 @@ class VideoEncoder:
         self._container = container
         self._path = path
         self._colour = colour
-        self._converter = Converter()
         self._time_base = time_base
         self.stream = self._add_stream(size, fps, quality)
 
@@ -176,6 +165,7 @@ class VideoEncoder:
         if has_x264:
             context.options = {"preset": quality.preset, "crf": str(quality.crf)}
         else:
+            context.time_base = _MPEG4_TIME_BASE  # PyAV converts each frame's time
             context.qmin, context.qmax = 2, 5
         return stream
 
@@ -185,7 +175,8 @@ class VideoEncoder:
         Raises:
             OutputUnwritable: the file cannot take more.
         """
-        frame = self._converter.to_yuv(pixels, self._colour)
+        frame = VideoFrame.from_ndarray(rgb_to_yuv420(pixels, self._colour.matrix), format="yuv420p")
+        frame.colorspace, frame.color_range = self._colour.matrix, int(ColorRange.MPEG)
         frame.pts, frame.time_base = time, self._time_base
         with writing(self._path):
             self._container.mux(self.stream.encode(frame))

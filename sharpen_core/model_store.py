@@ -75,7 +75,8 @@ class Manifest(_Strict):
         parameters: number of weights.
         kmac_per_px: thousand multiply-accumulates per pixel of a frame.
         working_bytes_per_px: memory per pixel that the widest step of the network touches, in float32.
-        halo_px: no output pixel depends on an input pixel farther away than this.
+        halo_px: an output pixel at least this far inside the edge of a tile depends on nothing beyond that edge, if the tile starts and
+            ends at multiples of `input.multiple_px`.
         input: what goes in and out.
         parity: by engine and precision, such as "openvino/bf16".
         training: how it was trained, in plain keys and values.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _FALLBACK_FPS = 25.0
-_LONGEST_STEP_S = 1.0  # a gap in the timestamps must not hold up the end of a session
+_LONGEST_STEP_S = 1.0  # a gap in the timestamps must not hold up a stop
 _TRUNCATED_HINT = "The file seems to be cut off: copy or record it again"
 
 _UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
@@ -33,7 +33,7 @@ _TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90
 class ClipCamera:
     """Plays a clip by its timestamps, once or for ever.
 
-    A frame of 1280x720 H.264 takes about 1.2 ms to decode and 0.4 ms to turn into RGB. Only one frame is held at a
+    A frame of 1280x720 H.264 takes about 1.2 ms to decode and 0.3 to 1 ms to turn into RGB. Only one frame is held at a
     time. PyAV is imported by `open`.
     """
 
@@ -118,7 +118,7 @@ class ClipCamera:
             raise EndOfClip
         showing.close()
         try:
-            # Opening again takes about 10 ms, and works also for raw streams, in which FFmpeg cannot seek.
+            # Opening again takes 5 to 50 ms, and works also for raw streams, in which FFmpeg cannot seek.
             self._showing = _Showing(self._path)
         except (MediaNotFound, MediaUnreadable) as error:
             raise CameraDisconnected(f"The clip '{self.name}' went away while it was played", error.message) from error

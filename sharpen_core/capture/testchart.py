@@ -29,8 +29,8 @@ _SEED = 42
 class TestChartCamera:
     """Delivers a test chart with moving parts, slightly soft, as a cheap webcam would.
 
-    Frame n shows the same on every machine and in every session: all motion follows the frame's number, not the clock.
-    A frame of 1280x720 takes about 1 ms, most of it for copying the still part.
+    Frame n shows the same on every machine, every time: all motion follows the frame's number, not the clock.
+    A frame of 1280x720 takes about 0.5 ms, most of it for copying the still part.
     """
 
     __test__ = False  # pytest would take the name for a test's

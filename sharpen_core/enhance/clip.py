@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from sharpen_core.draft import Draft
-from sharpen_core.encoder import Colour, Converter, Quality, VideoEncoder, clip_format, close_container, open_container, writing
+from sharpen_core.encoder import Colour, Decoder, Quality, VideoEncoder, clip_format, close_container, open_container, writing
 from sharpen_core.enhance.header import require_file, require_size
 from sharpen_core.enhance.sound import SoundTrack, sound_streams
 from sharpen_core.errors import MediaSizeUnsupported, MediaUnreadable, OutputError
@@ -129,7 +129,7 @@ class _Clip:
         except (FFmpegError, OSError) as exc:
             raise MediaUnreadable(f"{self._source} is not a clip, or is damaged: {exc.strerror or exc}") from exc
 
-    def packets(self, *streams: Any) -> Iterator[Packet[Any]]:
+    def packets(self, *streams: Any) -> "Iterator[Packet[Any]]":
         """Packets in the order of the file, then one empty packet a stream to flush its decoder."""
         packets = self.container.demux(*streams)
         while True:
@@ -139,7 +139,7 @@ class _Clip:
                 return
             yield packet
 
-    def decode(self, packet: Packet[Any]) -> list[Any]:
+    def decode(self, packet: "Packet[Any]") -> list[Any]:
         """The frames that a packet completes."""
         with self._reading():
             return packet.decode()
@@ -229,7 +229,7 @@ def _start(clip: _Clip, stream: Any) -> int:
     return round(_start_s(clip) / stream.time_base)
 
 
-def _end_s(packet: Packet[Any]) -> float:
+def _end_s(packet: "Packet[Any]") -> float:
     return 0.0 if packet.pts is None else float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
@@ -250,7 +250,7 @@ class _Pictures:
         self._progress = progress
         self._total = clip.total
         self._start = _start(clip, clip.video)
-        self._converter = Converter()
+        self._decoder = Decoder()
         self._done = 0
         rate = clip.video.average_rate or Fraction(30)
         time_base = clip.video.time_base or 1 / rate
@@ -263,7 +263,7 @@ class _Pictures:
 
     def add(self, frame: VideoFrame) -> None:
         """Takes the next frame in order of showing."""
-        pixels = self._converter.to_rgb(frame, Colour.of(frame))
+        pixels = self._decoder.to_rgb(frame, Colour.of(frame))
         if self._look.quarter_turns:
             pixels = np.ascontiguousarray(np.rot90(pixels, self._look.quarter_turns))
         self.encoder.encode(self._sharpen(fit_even(pixels, self._look.size)), self._time(frame))

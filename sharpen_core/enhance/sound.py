@@ -42,7 +42,7 @@ class SoundTrack:
         if source.language:
             self._target.metadata["language"] = source.language
 
-    def copy(self, packet: Packet[Any]) -> list[Packet[Any]]:
+    def copy(self, packet: "Packet[Any]") -> "list[Packet[Any]]":
         """The packet for the other file; none for the empty one at the end."""
         if packet.dts is None:
             return []
@@ -51,7 +51,7 @@ class SoundTrack:
         packet.stream = self._target
         return [packet]
 
-    def encode(self, frames: Iterable[AudioFrame], *, last: bool) -> list[Packet[Any]]:
+    def encode(self, frames: Iterable[AudioFrame], *, last: bool) -> "list[Packet[Any]]":
         """The packets that decoded frames fill; with `last`, also what the encoder still holds."""
         packets: list[Packet[Any]] = []
         for frame in frames:

@@ -15,3 +15,15 @@ def scene(size: Size, seed: int = 0) -> Pixels:
     picture = np.stack([rings, edges, ramp], axis=2) + rng.normal(0, 5, (*size, 3))
     picture = np.clip(picture, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.GaussianBlur(picture, (0, 0), 1.2))
+
+
+def sharp_picture(size: Size, seed: int) -> Pixels:
+    """Overlapping discs and bars with hard edges; (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((*size, 3), 128, np.uint8)
+    for _ in range(120):
+        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        x, y = int(rng.integers(size.width)), int(rng.integers(size.height))
+        cv2.circle(picture, (x, y), int(rng.integers(4, 40)), colour, -1)
+        cv2.line(picture, (x, y), (int(rng.integers(size.width)), int(rng.integers(size.height))), colour, 2)
+    return picture

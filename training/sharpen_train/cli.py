@@ -28,6 +28,7 @@ def train(
     run: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("runs/student"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     max_minutes: Annotated[float, typer.Option(min=0.05, help="Time to train, resumed time included.")] = 60,
+    max_steps: Annotated[int, typer.Option(min=0, help="Steps to train, if that comes first; 0 for no limit.")] = 0,
     batch: Annotated[int, typer.Option(min=1)] = 16,
     patch: Annotated[int, typer.Option(min=32, help="Side of the square patches in px, a multiple of 8.")] = 128,
     lr: Annotated[float, typer.Option(min=1e-7, max=1.0, help="Highest learning rate.")] = 1.5e-3,
@@ -42,7 +43,7 @@ def train(
     from sharpen_train import loop
 
     config = loop.TrainConfig(
-        data=str(data), arch=arch, max_minutes=max_minutes, batch=batch, patch_px=patch, lr=lr, loss=loss, start_from=start_from,
+        data=str(data), arch=arch, max_minutes=max_minutes, max_steps=max_steps, batch=batch, patch_px=patch, lr=lr, loss=loss, start_from=start_from,
         seed=seed, threads=threads, bf16=bf16, validate_every=validate_every,
     )  # fmt: skip
     weights = loop.train(config, run, resume=resume)

@@ -64,7 +64,7 @@ def export(run: Path, out: Path, name: str, title: str, scores: dict[str, Score]
             name=name,
             title=title,
             architecture=config["arch"],
-            licence="GPL-2.0-or-later",
+            licence="MIT",
             parameters=sum(p.numel() for p in network.parameters()),
             kmac_per_px=round(count_macs(network) / 1000, 2),
             working_bytes_per_px=round(count_working_bytes(network), 1),

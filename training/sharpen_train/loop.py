@@ -30,6 +30,7 @@ class TrainConfig:
         data: folder of sharp pictures.
         arch: name of the architecture.
         max_minutes: time to train for, resumed time included; the learning rate falls to zero over it.
+        max_steps: steps to train for, if that comes first; 0 for no limit.
         batch: patches in a step.
         patch_px: side of a square patch.
         lr: highest learning rate of AdamW.
@@ -47,7 +48,8 @@ class TrainConfig:
 
     data: str
     arch: str
-    max_minutes: float = 30
+    max_minutes: float = 60
+    max_steps: int = 0
     batch: int = 16
     patch_px: int = 128
     lr: float = 2e-3
@@ -129,7 +131,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
     try:
         while True:
             spent_s = time.monotonic() - began
-            progress = spent_s / (60 * config.max_minutes)
+            progress = max(spent_s / (60 * config.max_minutes), step / config.max_steps if config.max_steps else 0)
             if progress >= 1:
                 raise _Stop
             for group in optimiser.param_groups:

@@ -80,6 +80,7 @@ def run_window(
     with ending_on_signals(application):
         whole.open()
         code = application.exec()
+    whole.window.closed.disconnect(application.quit)  # it has ended already
     whole.close()
     return code
 

@@ -1,4 +1,4 @@
-"""The line that says what to pick in the call, or what is missing for that."""
+"""The line that says what to pick in the call."""
 
 from html import escape
 
@@ -37,14 +37,15 @@ class CallBadge(QWidget):
         return self.accessibleName()
 
     def show_status(self, status: VirtualCameraStatus) -> None:
-        """Says what to pick, or what to install."""
+        """Says what to pick, or that there is nothing to pick yet."""
         self._missing = not status.available
         self._name = status.name_to_pick
         if status.available:
             self._say("In your call, pick: ", self._name)
         else:
-            self._say("To be seen in calls: ", sentence(status.install_hint or status.problem))
-        self.setToolTip(sentence(status.problem))
+            self._say("", "Others cannot see this picture yet")
+        self.setToolTip(f"{sentence(status.problem)}\n{sentence(status.install_hint)}".strip())
+        self.setAccessibleDescription(self.toolTip())
 
     @property
     def live(self) -> bool:
@@ -67,7 +68,6 @@ class CallBadge(QWidget):
         self.update()
 
     def _say(self, lead: str, point: str) -> None:
-        self._label.setWordWrap(self._missing)  # a label that may wrap does not claim the width of its text
         self._label.setText(f"{escape(lead)}<b>{escape(point)}</b>")
         self.setAccessibleName(lead + point)
         self.update()

@@ -145,10 +145,13 @@ class ControlPanel(QWidget):
             "Leave this off as a rule. Call programs already mirror your own view of yourself,\n"
             "and only that: others see you the right way round, and can read what you hold up."
         )
-        self.mirror.clicked.connect(partial(self.changed.emit, "mirror"))
+        self.mirror.clicked.connect(self._mirror_clicked)
         self.toggle.setToolTip("Start or stop the camera (Space)")
         self.toggle.setMinimumHeight(40)
         self.toggle.clicked.connect(self.toggled)
+
+    def _mirror_clicked(self, checked: bool) -> None:
+        self.changed.emit("mirror", checked)
 
     def _strength_moved(self, value: int) -> None:
         if value != round(self._settings.strength * 100):

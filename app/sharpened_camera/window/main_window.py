@@ -14,6 +14,7 @@ from typing_extensions import override
 from sharpen_core.errors import ModelCorrupt, OutputDriverMissing, SettingsError, SharpenError, StopTimeout
 from sharpen_core.events import CameraOpened, OutputLost, OutputOpened, PassingThrough, State
 from sharpen_core.model_store import Model
+from sharpen_core.output.virtual_camera import VirtualCameraStatus
 from sharpened_camera.bridge import Bridge
 from sharpened_camera.settings import Settings, save_settings
 from sharpened_camera.window.badge import CallBadge
@@ -141,11 +142,8 @@ class MainWindow(QMainWindow):
     def _output_lost(self, event: OutputLost) -> None:
         self.badge.drop_output(event.name)
         self._catalogue.refresh_virtual_camera()
-        if isinstance(event.error, OutputDriverMissing):
-            message = "Others cannot see this picture yet: " + event.error.message
-            self.report("output", Notice(message, event.error.hint, "warning", retry=True))
-        else:
-            self.report("output", Notice.of(event.error, "warning", retry=True))
+        topic = "driver" if isinstance(event.error, OutputDriverMissing) else "output"
+        self.report(topic, Notice.of(event.error, "warning", retry=True))
 
     def _passing_through(self, event: PassingThrough) -> None:
         hint = "The call goes on. A smaller size, or a faster model, may help."
@@ -163,6 +161,13 @@ class MainWindow(QMainWindow):
         self.controls.show_models(models)
         if damaged:
             self.report("models", Notice.of(damaged[0], "warning"))
+
+    def _virtual_camera_seen(self, status: VirtualCameraStatus) -> None:
+        self.badge.show_status(status)
+        if status.available:
+            self.board.clear("driver")
+        else:
+            self.report("driver", Notice(status.problem, status.install_hint, "warning", retry=True))
 
     # ---- what the user does ------------------------------------------------------------------------------------
 
@@ -245,7 +250,7 @@ class MainWindow(QMainWindow):
         bridge.left_behind.connect(self._left_behind)
         catalogue.cameras_listed.connect(controls.show_cameras)
         catalogue.models_listed.connect(self._models_listed)
-        catalogue.virtual_camera_seen.connect(self.badge.show_status)
+        catalogue.virtual_camera_seen.connect(self._virtual_camera_seen)
         controls.changed.connect(self.change)
         controls.cameras_wanted.connect(catalogue.refresh_cameras)
         controls.clip_wanted.connect(self._open_clip)

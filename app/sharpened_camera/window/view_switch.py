@@ -46,7 +46,7 @@ class ViewSwitch(QWidget):
         """The button for a view."""
         return self._buttons[show]
 
-    def _choose(self, view: Show, _checked: bool) -> None:
+    def _choose(self, view: Show) -> None:
         self.chosen.emit(view)
 
     def choose(self, show: Show) -> None:

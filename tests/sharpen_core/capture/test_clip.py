@@ -82,7 +82,7 @@ def test_follows_the_timestamps(tmp_path: Path, time) -> None:
     camera.open()
     for _ in times:
         camera.read()
-    # The gap of 4 s is cut to 1 s, so that a session can end meanwhile.
+    # The gap of 4 s is cut to 1 s, so that the program can stop meanwhile.
     assert time.slept_s == pytest.approx([0.1, 0.05, 0.3, 1.0, 0.05])
     camera.close()
 

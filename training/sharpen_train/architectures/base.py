@@ -9,9 +9,8 @@ from torch import Tensor, nn
 class ResidualNetwork(nn.Module):
     """A network that adds a predicted residual to its input.
 
-    Subclasses set `halo_px` (an output pixel depends on no input pixel farther away than this, in either
-    direction), `multiple_px` (height and width must be multiples of it) and the two convolutions at the ends,
-    `head` and `tail`.
+    Subclasses set `multiple_px` (height and width must be multiples of it), `halo_px` (an output pixel at least this far
+    inside an edge that lies at such a multiple depends on nothing beyond it) and the convolutions at the ends, `head` and `tail`.
     """
 
     halo_px: int

@@ -16,8 +16,7 @@ class TwoScale(ResidualNetwork):
     def __init__(self, fine_channels: int, coarse_channels: int, coarse_convs: int) -> None:
         super().__init__()
         self.multiple_px = 4
-        # One fine convolution reaches 2 px, a coarse one 4; going down and up aligns to 4 px: at most 3 more each way.
-        self.halo_px = 4 * 2 + coarse_convs * 4 + 4
+        self.halo_px = 4 * 2 + coarse_convs * 4  # a fine convolution reaches 2 px, a coarse one 4
         self.head = head3x3(12, fine_channels)
         self.fine_in = conv3x3(fine_channels, fine_channels)
         self.down = nn.Conv2d(fine_channels, coarse_channels, 2, stride=2)

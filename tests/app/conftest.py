@@ -1,0 +1,19 @@
+"""The window's tests draw into memory: they need no screen."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+from window_stand import Stand
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+@pytest.fixture
+def stand(qtbot: QtBot, tmp_path: Path) -> Iterator[Stand]:
+    """A window that is not open yet, with real sessions behind it; everything ends with the test."""
+    stand = Stand(tmp_path / "settings.toml")
+    yield stand
+    stand.end()
