@@ -47,10 +47,10 @@ class Draft:
         """
         self._target = Path(os.path.realpath(target))  # a link stays a link: what it points to is replaced
         self._overwrite = overwrite
-        self._refuse_occupied()
         self.path = self._target.with_name(f".{secrets.token_hex(6)}.part")
         self._done = False
         try:
+            self._refuse_occupied()
             # Made here, not by tempfile, so that the result has the permissions of any new file and not 0600.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as exc:

@@ -230,6 +230,6 @@ def close_container(container: OutputContainer, target: Path) -> None:
 def _has_encoder(name: str) -> bool:
     try:
         Codec(name, "w")
-    except FFmpegError:
+    except ValueError:
         return False
     return True

@@ -127,12 +127,13 @@ def doctor(as_json: JsonOption = False) -> None:
     raise typer.Exit(print_findings(as_json=as_json))
 
 
-def _terminate(*_: object) -> None:
+def _terminate(*_: object) -> NoReturn:
     raise SystemExit(143)
 
 
 def main() -> NoReturn:
     """Runs the command line. Known errors are one line on stderr; none leaves a traceback."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(level=os.environ.get("SHARPENED_CAMERA_LOG", "CRITICAL").upper(), format="%(asctime)s %(name)s %(message)s")
     code: int | str | None = 0

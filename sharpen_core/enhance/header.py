@@ -1,5 +1,6 @@
 """What a file is, from its first bytes: nothing is decoded, so a hostile size costs no memory."""
 
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from sharpen_core.frame import Size
 
 MAX_SIDE_PX = 16384
 MAX_PIXELS = 150_000_000
+MAX_PICTURE_BYTES = 2**31
 
 _HEAD_BYTES = 32
 _HEIF_BRANDS = {b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif", b"avis"}
@@ -40,13 +42,14 @@ def require_file(source: Path) -> None:
         MediaUnreadable: it is empty, a folder, or not readable for this user.
     """
     try:
+        kind = source.stat().st_mode
+        if not stat.S_ISREG(kind):  # a pipe or device would block
+            raise MediaUnreadable(f"{source} is {'a folder' if stat.S_ISDIR(kind) else 'not a file'}", "give a picture or clip")
         with source.open("rb") as file:
             if not file.read(1):
                 raise MediaUnreadable(f"{source} is empty")
-    except FileNotFoundError as exc:
+    except (FileNotFoundError, NotADirectoryError) as exc:
         raise MediaNotFound(f"there is no file {source}") from exc
-    except IsADirectoryError as exc:
-        raise MediaUnreadable(f"{source} is a folder", "give a picture or clip") from exc
     except OSError as exc:
         raise MediaUnreadable(f"{source} cannot be read: {exc.strerror or exc}") from exc
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sharpen_core.draft import Draft, unwritable
 from sharpen_core.enhance.exif import read_orientation, upright, without_orientation
-from sharpen_core.enhance.header import read_header, require_size
+from sharpen_core.enhance.header import MAX_PICTURE_BYTES, read_header, require_size
 from sharpen_core.errors import MediaSizeUnsupported, MediaUnreadable, OutputFormatUnsupported
 from sharpen_core.frame import Pixels
 
@@ -64,7 +64,7 @@ def enhance_picture(source: Path, target: Path, sharpen: Callable[[Pixels], Pixe
 
     Raises:
         MediaNotFound, MediaUnreadable: there is no such picture, or it is damaged.
-        MediaSizeUnsupported: more than 16384 pixels on a side or 150 megapixels.
+        MediaSizeUnsupported: more than 16384 pixels on a side, 150 megapixels or 2 GiB.
         OutputFormatUnsupported: the target's suffix is no picture's, or it cannot hold the source's transparency or size.
         OutputUnwritable: the target exists or its folder cannot be written to.
     """
@@ -72,6 +72,8 @@ def enhance_picture(source: Path, target: Path, sharpen: Callable[[Pixels], Pixe
     if header is None:
         raise MediaUnreadable(f"{source} is not a picture", "give a PNG, JPEG, WebP, TIFF or BMP file")
     require_size(header.size, source)
+    if source.stat().st_size > MAX_PICTURE_BYTES:  # such as a TIFF of very many pages
+        raise MediaSizeUnsupported(f"{source} is larger than {MAX_PICTURE_BYTES >> 30} GiB", "give one picture in a file")
     suffix = picture_suffix(target)
     with Draft(target, overwrite=overwrite) as draft:
         picture = _decode(source)

@@ -12,6 +12,7 @@ from av.packet import Packet
 
 _AAC_RATES = Codec("aac", "w").audio_rates or [48_000, 44_100]
 _USUAL_RATE = 48_000
+_AAC_LAYOUTS = {1: "mono", 6: "5.1"}
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:
@@ -38,7 +39,7 @@ class SoundTrack:
             self._target = container.add_stream_from_template(source)
         else:
             rate = source.rate if source.rate in _AAC_RATES else _USUAL_RATE
-            self._target = container.add_stream("aac", rate=rate, layout=source.layout.name)  # pyright: ignore[reportAttributeAccessIssue]
+            self._target = container.add_stream("aac", rate=rate, layout=_AAC_LAYOUTS.get(source.channels, "stereo"))  # pyright: ignore[reportAttributeAccessIssue]
         if source.language:
             self._target.metadata["language"] = source.language
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from sharpen_core.errors import SettingsError
 from sharpened_camera.settings import Settings, default_settings_path, load_settings, save_settings
+
+from sharpen_core.errors import SettingsError
 
 
 def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
@@ -90,7 +91,10 @@ def test_changes_are_checked() -> None:
             Settings().changed(**wrong)
 
 
-@pytest.mark.parametrize(("change", "needed"), [({"camera": "x"}, True), ({"size": "640x480"}, True), ({"strength": 0.2}, False), ({"split": 0.1}, False)])
+@pytest.mark.parametrize(
+    ("change", "needed"),
+    [({"camera": "x"}, True), ({"size": "640x480"}, True), ({"strength": 0.2}, False), ({"split": 0.1}, False)],
+)
 def test_only_some_changes_need_a_new_session(change: dict[str, object], needed: bool) -> None:
     assert Settings().needs_new_session(Settings().changed(**change)) is needed
 

@@ -45,7 +45,7 @@ def write_clip(
             context.color_primaries, context.color_trc = 1, 1
         audio = container.add_stream(sound, rate=44100, layout="mono") if sound else None
         if audio:
-            container.mux(audio.encode(tone(len(pictures) / 30, 44100)))
+            container.mux(audio.encode(tone(len(pictures) / 30, 44100, float(first * time_base))))
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(yuv420(picture, matrix, full=full), format="yuv420p")
             frame.color_range = 2 if full else 1
@@ -71,10 +71,10 @@ def yuv420(picture, matrix, *, full):
     return flat.reshape(-1, picture.shape[1])
 
 
-def tone(seconds, rate):
+def tone(seconds, rate, start_s=0.0):
     samples = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
     frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    frame.sample_rate, frame.pts, frame.time_base = rate, round(start_s * rate), Fraction(1, rate)
     return frame
 
 

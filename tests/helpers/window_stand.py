@@ -5,27 +5,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PySide6.QtWidgets import QComboBox
+from pytestqt.qtbot import QtBot
 from scripted import ScriptedOutput, ScriptedRestorer
+from sharpened_camera.settings import Settings
+from sharpened_camera.window.application_window import ApplicationWindow
+
 from sharpen_core.capture.base import Camera, CameraFormat
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.engines.identity import IdentityEngine
 from sharpen_core.errors import ModelCorrupt
-from sharpen_core.events import Event
+from sharpen_core.events import Event, State
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import InputContract, Manifest, Model
 from sharpen_core.output.base import Output
 from sharpen_core.output.virtual_camera import VirtualCameraStatus
 from sharpen_core.pipeline import Pipeline, PipelineOptions
 from sharpen_core.restorer import Restorer
-from sharpened_camera.settings import Settings
-from sharpened_camera.window.application_window import ApplicationWindow
 
 SIZE = Size(90, 160)
 AVAILABLE = VirtualCameraStatus(available=True, name_to_pick="Sharpened Camera", device="/dev/video9", install_hint="", problem="")
 MISSING = VirtualCameraStatus(
     available=False, name_to_pick="Sharpened Camera", device=None, install_hint="install it", problem="there is no virtual camera"
 )
-CAMERAS = [CameraDevice("Desk", 0, 200, "/dev/video0"), CameraDevice("Lid", 2, 200, "/dev/video2"), CameraDevice("Lid", 4, 200, "/dev/video4")]
+CAMERAS = [CameraDevice(name, index, 200, f"/dev/video{index}") for name, index in (("Desk", 0), ("Lid", 2), ("Lid", 4))]
 
 
 class MovingCamera:
@@ -89,7 +92,6 @@ class Stand:
     def __init__(self, settings_path: Path) -> None:
         self.settings_path = settings_path
         self.release = threading.Event()
-        self.cameras: list[MovingCamera] = []
         self.camera_for: Callable[[Settings], Camera] = lambda settings: MovingCamera(settings.camera or "moving")
         self.outputs: list[Output] = []
         self.restorer_for: Callable[[Size], object] = ScriptedRestorer
@@ -97,7 +99,8 @@ class Stand:
         self.made: list[Settings] = []
         self.pipelines: list[Pipeline] = []
         self.devices = list(CAMERAS)
-        self.models: tuple[list[Model], list[ModelCorrupt]] = ([model("fast", "Fast: for every laptop"), model("fine", "Fine: sharper, slower")], [])
+        models = [model("fast", "Fast: for every laptop"), model("fine", "Fine: sharper, slower")]
+        self.models: tuple[list[Model], list[ModelCorrupt]] = (models, [])
         self.status = AVAILABLE
         self._open: list[ApplicationWindow] = []
 
@@ -134,3 +137,24 @@ class NamedOutput(ScriptedOutput):
     """Takes frames as the virtual camera would."""
 
     name = "Sharpened Camera"
+
+
+def opened(qtbot: QtBot, stand: Stand) -> ApplicationWindow:
+    """The open window with a running session."""
+    whole = stand.build()
+    whole.open()
+    qtbot.waitUntil(lambda: whole.bridge.state is State.RUNNING and whole.window.preview.frame is not None)
+    qtbot.waitUntil(lambda: whole.window.controls.camera.count() > 3)
+    return whole
+
+
+def pick(combo: QComboBox, text: str) -> None:
+    """Picks a line as a user does."""
+    index = combo.findText(text)
+    assert index >= 0, [combo.itemText(number) for number in range(combo.count())]
+    combo.setCurrentIndex(index)
+    combo.activated.emit(index)
+
+
+def texts(combo: QComboBox) -> list[str]:
+    return [combo.itemText(number) for number in range(combo.count()) if combo.itemText(number)]

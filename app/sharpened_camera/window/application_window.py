@@ -74,6 +74,7 @@ def run_window(
     application.setApplicationName("sharpened-camera")
     application.setApplicationDisplayName(TITLE)
     application.setDesktopFileName("sharpened-camera")
+    application.setQuitOnLastWindowClosed(False)  # the window says itself when it is closed
     application.setWindowIcon(QIcon(str(ICON)))
     whole = ApplicationWindow(make_pipeline, settings_path, list_cameras, list_models, camera_status)
     whole.window.closed.connect(application.quit)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 from typing_extensions import override
 
 from sharpen_core.output.virtual_camera import VirtualCameraStatus
-from sharpened_camera.window.notice import sentence
+from sharpened_camera.window.notice import capitalised
 from sharpened_camera.window.tint import mixed
 
 DOT_PX = 10
@@ -44,7 +44,7 @@ class CallBadge(QWidget):
             self._say("In your call, pick: ", self._name)
         else:
             self._say("", "Others cannot see this picture yet")
-        self.setToolTip(f"{sentence(status.problem)}\n{sentence(status.install_hint)}".strip())
+        self.setToolTip(f"{capitalised(status.problem)}\n{capitalised(status.install_hint)}".strip())
         self.setAccessibleDescription(self.toolTip())
 
     @property

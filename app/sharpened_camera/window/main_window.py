@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
         self.preview.set_active(state in _ACTIVE)
         if state is not State.RUNNING:
             self.badge.drop_outputs()
+            self.board.clear("sharpening")
         texts = {State.STARTING: "Stop", State.RUNNING: "Stop", State.STOPPING: "Stopping…"}
         stopped = state not in texts
         self.controls.show_toggle(texts.get(state, "Start"), enabled=state is not State.STOPPING, wanted=stopped)

@@ -42,12 +42,10 @@ class Notice:
         return cls(error.message, error.hint, level, retry)
 
 
-def sentence(text: str) -> str:
-    """Errors are written without capital and full stop, to fit into a log line; a bar shows sentences."""
+def capitalised(text: str) -> str:
+    """Errors begin with a small letter, to fit into a log line. No full stop is added: a hint may end with a command to copy."""
     text = text.strip()
-    if not text:
-        return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" else ".")
+    return text[:1].upper() + text[1:]
 
 
 class NoticeBar(QWidget):
@@ -60,8 +58,8 @@ class NoticeBar(QWidget):
         super().__init__(parent)
         self.notice = notice
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.setAccessibleName(sentence(notice.message))
-        self.setAccessibleDescription(sentence(notice.hint))
+        self.setAccessibleName(capitalised(notice.message))
+        self.setAccessibleDescription(capitalised(notice.hint))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14 + ICON_PX + 12, 10, 10, 10)
         layout.setSpacing(12)
@@ -78,7 +76,7 @@ class NoticeBar(QWidget):
         words.setSpacing(2)
         for text, bold in ((self.notice.message, True), (self.notice.hint, False)):
             if text:
-                label = QLabel(sentence(text))
+                label = QLabel(capitalised(text))
                 label.setTextFormat(Qt.TextFormat.PlainText)
                 label.setWordWrap(True)
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # a hint may be a command to copy

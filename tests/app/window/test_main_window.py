@@ -1,39 +1,14 @@
-import os
-import signal
-import threading
 from pathlib import Path
 
-import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QPushButton, QSlider, QToolButton, QWidget
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QSlider, QWidget
 from pytestqt.qtbot import QtBot
-from sharpen_core.errors import CameraBusy, ModelCorrupt, OutputBusy, OutputDriverMissing
-from sharpen_core.events import State
 from sharpened_camera.settings import Settings, load_settings, save_settings
-from sharpened_camera.window.application_window import ApplicationWindow, run_window
-from sharpened_camera.window.main_window import MainWindow
-from window_stand import AVAILABLE, MISSING, NamedOutput, ScriptedOutput, Stand
+from window_stand import NamedOutput, Stand, opened, pick, texts
 
-
-def opened(qtbot: QtBot, stand: Stand) -> ApplicationWindow:
-    """The open window with a running session."""
-    whole = stand.build()
-    whole.open()
-    qtbot.waitUntil(lambda: whole.bridge.state is State.RUNNING and whole.window.preview.frame is not None)
-    qtbot.waitUntil(lambda: whole.window.controls.camera.count() > 3)
-    return whole
-
-
-def pick(combo: QComboBox, text: str) -> None:
-    """Picks a line as a user does."""
-    index = combo.findText(text)
-    assert index >= 0, [combo.itemText(number) for number in range(combo.count())]
-    combo.setCurrentIndex(index)
-    combo.activated.emit(index)
-
-
-def texts(combo: QComboBox) -> list[str]:
-    return [combo.itemText(number) for number in range(combo.count()) if combo.itemText(number)]
+from sharpen_core.errors import ModelCorrupt
+from sharpen_core.events import State
 
 
 def test_the_window_starts_the_session_by_itself(qtbot: QtBot, stand: Stand) -> None:
@@ -129,7 +104,11 @@ def test_sizes_and_models_restart_the_session(qtbot: QtBot, stand: Stand) -> Non
 def test_the_wheel_does_not_change_a_picker(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
     for picker in (window.controls.camera, window.controls.frame_size, window.controls.model):
-        assert picker.focusPolicy() is Qt.FocusPolicy.StrongFocus
+        picker.setFocus()
+        no, flags = QPoint(), (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase)
+        QApplication.sendEvent(picker, QWheelEvent(QPointF(5, 5), QPointF(5, 5), no, QPoint(0, -120), *flags, False))
+        assert picker.currentIndex() == 0
+    assert len(stand.made) == 1
 
 
 def test_settings_survive_a_restart(qtbot: QtBot, stand: Stand) -> None:
@@ -138,11 +117,11 @@ def test_settings_survive_a_restart(qtbot: QtBot, stand: Stand) -> None:
     whole.window.controls.strength.setValue(30)
     whole.window.preview.set_split(0.2)
     qtbot.mouseClick(whole.window.view_switch.button("after"), Qt.MouseButton.LeftButton)
-    whole.window.resize(901, 633)
+    whole.window.resize(771, 633)
     whole.close()
     again = stand.build().window
     assert again.settings.model_copy(update={"geometry": ""}) == Settings(camera="Desk", strength=0.3, split=0.2, show="after")
-    assert (again.width(), again.height()) == (901, 633)
+    assert (again.width(), again.height()) == (771, 633)
     assert again.controls.percent.text() == "30%"
     assert again.preview.split == 0.2
     assert again.view_switch.button("after").isChecked()
@@ -154,76 +133,10 @@ def test_a_change_is_saved_without_closing(qtbot: QtBot, stand: Stand) -> None:
     qtbot.waitUntil(lambda: load_settings(stand.settings_path)[0].strength == 0.55)
 
 
-def test_damaged_settings_are_kept_and_reported(qtbot: QtBot, stand: Stand) -> None:
-    stand.settings_path.write_text("strength = 9")
-    window = opened(qtbot, stand).window
-    assert "settings.toml.bad" in window.board.notices["settings"].hint
-    assert stand.settings_path.with_name("settings.toml.bad").read_text() == "strength = 9"
-
-
-def test_settings_that_cannot_be_saved_are_reported(qtbot: QtBot, stand: Stand, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    stand.settings_path = tmp_path / "file" / "settings.toml"
-    window = stand.build().window
-    window.save()
-    assert "cannot be saved" in window.board.notices["settings"].message
-
-
 def test_geometry_that_is_no_geometry_is_ignored(qtbot: QtBot, stand: Stand) -> None:
     for geometry in ("not base64!", "AAAA", "ä"):
         save_settings(stand.settings_path, Settings(geometry=geometry))
         assert stand.build().window.width() >= 760
-
-
-def test_an_error_is_shown_with_its_hint_and_try_again_works(qtbot: QtBot, stand: Stand) -> None:
-    stand.error = CameraBusy("the camera is busy", "close the other program")
-    whole = stand.build()
-    whole.open()
-    board = whole.window.board
-    qtbot.waitUntil(lambda: "session" in board.notices)
-    bar = board.bar("session")
-    assert bar is not None
-    assert board.isVisible()
-    assert (bar.accessibleName(), bar.accessibleDescription()) == ("The camera is busy.", "Close the other program.")
-    assert whole.window.controls.toggle.text() == "Start"
-    stand.error = None
-    retry = bar.findChild(QPushButton)
-    assert retry is not None
-    qtbot.mouseClick(retry, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: whole.bridge.state is State.RUNNING)
-    assert not board.notices
-    assert not board.isVisible()
-
-
-def test_another_camera_after_a_failure_is_tried_at_once(qtbot: QtBot, stand: Stand) -> None:
-    stand.error = CameraBusy("the camera is busy")
-    whole = stand.build()
-    whole.open()
-    qtbot.waitUntil(lambda: whole.bridge.state is State.FAILED)
-    stand.error = None
-    pick(whole.window.controls.camera, "Test picture")
-    qtbot.waitUntil(lambda: whole.bridge.state is State.RUNNING)
-    assert not whole.window.board.notices
-
-
-def test_a_notice_can_be_dismissed(qtbot: QtBot, stand: Stand) -> None:
-    stand.models = (stand.models[0], [ModelCorrupt("the model 'odd' is damaged", "install it again")])
-    window = opened(qtbot, stand).window
-    qtbot.waitUntil(lambda: "models" in window.board.notices)
-    bar = window.board.bar("models")
-    assert bar is not None
-    closer = bar.findChild(QToolButton)
-    assert closer is not None
-    qtbot.mouseClick(closer, Qt.MouseButton.LeftButton)
-    assert not window.board.notices
-
-
-def test_a_lost_output_is_a_warning_and_the_preview_goes_on(qtbot: QtBot, stand: Stand) -> None:
-    stand.outputs = [ScriptedOutput(open_error=OutputBusy("another program writes to it", "close it"))]
-    window = opened(qtbot, stand).window
-    assert window.board.notices["output"].level == "warning"
-    assert window.board.notices["output"].hint == "close it"
-    assert not window.badge.live
 
 
 def test_the_badge_names_what_to_pick_and_whether_it_is_live(qtbot: QtBot, stand: Stand) -> None:
@@ -233,75 +146,6 @@ def test_the_badge_names_what_to_pick_and_whether_it_is_live(qtbot: QtBot, stand
     assert whole.window.badge.text == "In your call, pick: Sharpened Camera"
     whole.bridge.stop()
     qtbot.waitUntil(lambda: not whole.window.badge.live)
-
-
-def test_without_a_virtual_camera_it_says_what_to_install(qtbot: QtBot, stand: Stand) -> None:
-    stand.status = MISSING
-    stand.outputs = [ScriptedOutput(open_error=OutputDriverMissing(MISSING.problem, MISSING.install_hint))]
-    whole = opened(qtbot, stand)
-    board = whole.window.board
-    qtbot.waitUntil(lambda: "driver" in board.notices and "cannot see" in whole.window.badge.text)
-    assert board.notices["driver"].hint == "install it"
-    assert list(board.notices) == ["driver"]
-    stand.status, stand.outputs = AVAILABLE, []
-    whole.window.start()
-    qtbot.waitUntil(lambda: not board.notices)
-    assert "pick" in whole.window.badge.text
-
-
-def test_passing_through_is_a_remark_that_goes_away_again(qtbot: QtBot, stand: Stand) -> None:
-    silent = threading.Event()
-
-    class Silent:
-        def __init__(self, size: object) -> None:
-            self.size = size
-
-        def sharpen(self, pixels: object, strength: float) -> object:
-            silent.wait(20)
-            return pixels
-
-    stand.restorer_for = Silent
-    whole = stand.build()
-    whole.open()
-    board = whole.window.board
-    qtbot.waitUntil(lambda: "sharpening" in board.notices)
-    assert board.notices["sharpening"].level == "info"
-    assert not board.notices["sharpening"].retry
-    silent.set()
-    qtbot.waitUntil(lambda: not board.notices)
-
-
-@pytest.mark.parametrize("where", ["open", "read", "close"])
-def test_a_camera_that_hangs_never_holds_up_the_window(qtbot: QtBot, stand: Stand, where: str) -> None:
-    camera = stand.hanging_camera(where)
-    whole = stand.build()
-    ticks: list[None] = []
-    timer = QTimer(whole.window, interval=10)
-    timer.timeout.connect(lambda: ticks.append(None))
-    timer.start()
-    whole.open()
-    if where != "close":
-        qtbot.waitUntil(camera.hanging.is_set)
-    else:
-        qtbot.waitUntil(lambda: whole.bridge.state is State.RUNNING)
-    whole.bridge.stop()
-    qtbot.waitUntil(lambda: "stop" in whole.window.board.notices, timeout=5000)
-    assert len(ticks) > 100  # two seconds of a window that lives, on a busy machine
-    assert "unplug" in whole.window.board.notices["stop"].hint
-    assert whole.window.controls.toggle.text() == "Start"
-
-
-def test_slow_lists_do_not_hold_up_the_window(qtbot: QtBot, stand: Stand) -> None:
-    def slow() -> object:
-        stand.release.wait(20)
-        return stand.devices
-
-    whole = ApplicationWindow(stand.make_pipeline, stand.settings_path, slow, lambda: stand.models, lambda: stand.status)  # type: ignore[arg-type]
-    whole.open()
-    qtbot.waitUntil(lambda: whole.window.preview.frame is not None)
-    stand.release.set()
-    qtbot.waitUntil(lambda: "Desk" in texts(whole.window.controls.camera))
-    whole.close()
 
 
 def test_the_status_bar_shows_the_figures(qtbot: QtBot, stand: Stand) -> None:
@@ -349,43 +193,3 @@ def test_it_fits_a_small_screen(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
     assert window.minimumSizeHint().width() <= 900
     assert window.minimumSizeHint().height() <= 620
-
-
-def shown_window() -> MainWindow | None:
-    windows = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, MainWindow) and widget.isVisible()]
-    return windows[0] if windows else None
-
-
-def run(stand: Stand) -> int:
-    return run_window(stand.make_pipeline, stand.settings_path, lambda: stand.devices, lambda: stand.models, lambda: stand.status)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_program_with_everything_stopped_and_saved(qtbot: QtBot, stand: Stand, number: int, code: int) -> None:
-    def end() -> None:
-        if stand.pipelines and stand.pipelines[0].state is State.RUNNING and (window := shown_window()):
-            window.controls.strength.setValue(25)
-            timer.stop()
-            os.kill(os.getpid(), number)
-
-    timer = QTimer(interval=20)
-    timer.timeout.connect(end)
-    timer.start()
-    before = signal.getsignal(number)
-    assert run(stand) == code
-    assert signal.getsignal(number) is before
-    assert stand.pipelines[0].state is State.STOPPED
-    assert load_settings(stand.settings_path)[0].strength == 0.25
-
-
-def test_closing_the_window_ends_the_program(qtbot: QtBot, stand: Stand) -> None:
-    def end() -> None:
-        if stand.pipelines and (window := shown_window()):
-            timer.stop()
-            qtbot.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
-
-    timer = QTimer(interval=20)
-    timer.timeout.connect(end)
-    timer.start()
-    assert run(stand) == 0
-    assert stand.pipelines[0].state is State.STOPPED

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -225,6 +226,10 @@ def test_sources_that_are_no_pictures(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.png")
+        with pytest.raises(MediaUnreadable, match="not a file"):
+            enhance_picture(tmp_path / "pipe.png", tmp_path / "out.png", same)
     for name, error in [("text", MediaUnreadable), ("empty", MediaUnreadable), ("folder", MediaUnreadable), ("none", MediaNotFound)]:
         with pytest.raises(error):
             enhance_picture(tmp_path / f"{name}.png", tmp_path / "out.png", same)
@@ -286,3 +291,12 @@ def test_a_full_disk_leaves_nothing(tmp_path):
         with pytest.raises(OutputUnwritable, match="the disk is full"):
             enhance_picture(tmp_path / "in.png", disk / "out.png", same)
         assert os.listdir(disk) == []
+
+
+def test_a_palette_becomes_colours(tmp_path):
+    header = struct.pack(">IIBBBBB", 2, 1, 1, 3, 0, 0, 0)  # 2x1 pixels of 1 bit, by palette
+    chunks = [(b"IHDR", header), (b"PLTE", bytes([255, 0, 0, 0, 0, 255])), (b"IDAT", zlib.compress(b"\0\x40")), (b"IEND", b"")]
+    body = b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    (tmp_path / "in.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    enhance_picture(tmp_path / "in.png", tmp_path / "out.png", same)
+    assert read(tmp_path / "out.png")[0].tolist() == [[[0, 0, 255], [255, 0, 0]]]

@@ -29,8 +29,8 @@ def camera(root, driver=None, clock=None):
     return VirtualCamera(system=System("Linux", root), backend=backend, clock=clock or Clock())
 
 
-def frame(size=Size(48, 64), value=90):
-    return Frame(np.full((*size, 3), value, np.uint8), 0, 0)
+def frame(height=48, width=64):
+    return Frame(np.full((height, width, 3), 90, np.uint8), 0, 0)
 
 
 def test_sends_i420_to_our_device_and_not_to_the_first(tmp_path):
@@ -54,8 +54,8 @@ def test_size_is_fixed_for_the_session(tmp_path):
     make_loopback(tmp_path, 42)
     output = camera(tmp_path)
     output.open(Size(49, 65), 30)
-    output.send(frame(Size(49, 65)))
-    output.send(frame(Size(100, 40)))
+    output.send(frame(49, 65))
+    output.send(frame(100, 40))
     assert {len(sent) for sent in received[-1].frames} == {48 * 64 * 3 // 2}
     luma = received[-1].frames[1][: 48 * 64].reshape(48, 64)
     assert luma[24, 32] > 80
