@@ -44,7 +44,7 @@ def draw_handle(painter: QPainter, rect: QRectF, split: float, *, held: bool, pa
     """Draws the line between before and after, and its grip."""
     x = rect.left() + split * rect.width()
     for width, colour in ((4.0, QColor(0, 0, 0, 70)), (2.0, INK)):
-        painter.setPen(QPen(colour, width))
+        painter.setPen(QPen(colour, width, c=Qt.PenCapStyle.FlatCap))
         painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
     radius = 17.0
     middle = QPointF(min(max(x, rect.left()), rect.right()), rect.center().y())
