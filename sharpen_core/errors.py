@@ -34,8 +34,8 @@ class SharpenError(Exception):
     """Base of every error that is meant for the user.
 
     Attributes:
-        message: what happened, one line, no full stop.
-        hint: what to do about it, one line; may be empty.
+        message: what happened, one line.
+        hint: what to do about it, one line; may be empty. Like the message it has no full stop: it may end in a command.
         exit_code: what the command line exits with.
     """
 
@@ -43,8 +43,8 @@ class SharpenError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = message.rstrip(".")
+        self.hint = hint.rstrip(".")
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message

@@ -97,7 +97,7 @@ class Pipeline:
         restorer_for: Callable[[Size], Restorer],
         outputs: Sequence[Output] = (),
         options: PipelineOptions = PipelineOptions(),
-        on_event: Callable[[Event], None] = lambda event: None,
+        on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self.strength = 1.0
         self.mirror = False
@@ -161,7 +161,10 @@ class Pipeline:
             thread.join(max(0.0, deadline - time.monotonic()))
         stuck = [thread.name for thread in self._threads if thread.is_alive()]
         if stuck:
-            raise StopTimeout(f"the {' and '.join(stuck)} thread did not stop within {timeout_s:.1f} s", "The device may hang; unplug it and plug it in again.")
+            raise StopTimeout(
+                f"the {' and '.join(stuck)} thread did not stop within {timeout_s:.1f} s",
+                "The device may hang; unplug it and plug it in again.",
+            )
 
     def newest(self) -> Preview | None:
         """The newest frame that was sent, before and after; None before the first."""

@@ -37,6 +37,8 @@ class Snapshot:
         frames_captured, frames_sharpened, frames_sent, frames_dropped: counts since the start. A frame that went out unsharpened
             is sent but not sharpened; one that a newer frame replaced is dropped.
         fps: frames sent per second over the last two seconds.
+        recent_latency_ms: median latency of those frames.
+        recent_cpu_percent: of this process since the snapshot before, 100 for one whole core.
         mean_fps: frames sent per second from the first to the last frame.
         first_frame_ms: from the start to the first frame sent.
         latency_ms: from the camera's delivery of a frame to the return of its last send.
@@ -50,6 +52,8 @@ class Snapshot:
     frames_sent: int = 0
     frames_dropped: int = 0
     fps: float = 0.0
+    recent_latency_ms: float = 0.0
+    recent_cpu_percent: float = 0.0
     mean_fps: float = 0.0
     first_frame_ms: float = 0.0
     latency_ms: Percentiles = field(default_factory=Percentiles)
@@ -72,11 +76,12 @@ class Stats:
         self._captured = self._sharpened = self._sent = 0
         self._latencies: deque[float] = deque(maxlen=keep)
         self._stages: dict[str, deque[float]] = {stage: deque(maxlen=keep) for stage in STAGES}
-        self._sent_ns: deque[int] = deque(maxlen=1000)
+        self._recent: deque[tuple[int, float]] = deque(maxlen=1000)  # (sent, latency in ms)
         self._began_ns = clock()
-        self._first_sent_ns = 0
+        self._first_sent_ns = self._last_sent_ns = 0
         self._process = psutil.Process()
         self._cpu_began_s = self._cpu_s()
+        self._cpu_before = (self._began_ns, self._cpu_began_s)
 
     def captured(self, took_ns: int) -> None:
         """A frame came from the camera; reading it took `took_ns`."""
@@ -96,8 +101,9 @@ class Stats:
         with self._lock:
             self._sent += 1
             self._first_sent_ns = self._first_sent_ns or now
-            self._sent_ns.append(now)
+            self._last_sent_ns = now
             self._latencies.append((now - captured_ns) / 1e6)
+            self._recent.append((now, self._latencies[-1]))
             self._stages["wait"].append(waited_ns / 1e6)
             self._stages["send"].append(took_ns / 1e6)
 
@@ -105,25 +111,33 @@ class Stats:
         """Returns the figures; `dropped` is counted by the slots."""
         now = self._clock()
         with self._lock:
-            recent = [at for at in self._sent_ns if now - at <= WINDOW_NS]
-            lasted_ns = self._sent_ns[-1] - self._first_sent_ns if self._sent_ns else 0
+            recent = [(at, latency_ms) for at, latency_ms in self._recent if now - at <= WINDOW_NS]
+            before, self._cpu_before = self._cpu_before, (now, self._cpu_s())
             return Snapshot(
                 frames_captured=self._captured,
                 frames_sharpened=self._sharpened,
                 frames_sent=self._sent,
                 frames_dropped=dropped,
-                fps=_rate(len(recent) - 1, recent[-1] - recent[0]) if len(recent) > 1 else 0.0,
-                mean_fps=_rate(self._sent - 1, lasted_ns),
+                fps=_rate(len(recent) - 1, recent[-1][0] - recent[0][0]) if len(recent) > 1 else 0.0,
+                recent_latency_ms=Percentiles.of([latency_ms for _, latency_ms in recent]).p50,
+                recent_cpu_percent=_share(before, self._cpu_before),
+                mean_fps=_rate(self._sent - 1, self._last_sent_ns - self._first_sent_ns),
                 first_frame_ms=round((self._first_sent_ns - self._began_ns) / 1e6, 1) if self._first_sent_ns else 0.0,
                 latency_ms=Percentiles.of(list(self._latencies)),
                 stage_ms={stage: Percentiles.of(list(values)) for stage, values in self._stages.items()},
-                cpu_percent=round(100 * (self._cpu_s() - self._cpu_began_s) / max(1e-9, (now - self._began_ns) / 1e9), 1),
+                cpu_percent=_share((self._began_ns, self._cpu_began_s), self._cpu_before),
                 peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
             )
 
     def _cpu_s(self) -> float:
         times = self._process.cpu_times()
         return times.user + times.system
+
+
+def _share(before: tuple[int, float], after: tuple[int, float]) -> float:
+    """CPU use between two moments, each (monotonic ns, CPU seconds), in percent of one core."""
+    lasted_s = (after[0] - before[0]) / 1e9
+    return round(100 * (after[1] - before[1]) / lasted_s, 1) if lasted_s > 0 else 0.0
 
 
 def _rate(count: int, lasted_ns: int) -> float:

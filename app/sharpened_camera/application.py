@@ -56,7 +56,7 @@ class Session:
     The engine is loaded by the pipeline's own thread, while the camera opens: its library alone takes a part of a second.
     """
 
-    def __init__(self, request: SessionRequest, on_event: Callable[[Event], None] = lambda event: None) -> None:
+    def __init__(self, request: SessionRequest, on_event: Callable[[Event], None] = lambda _: None) -> None:
         self.request = request
         self.model: Model = find_model(request.model)
         self.engine: Engine | None = None

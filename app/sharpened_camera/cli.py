@@ -1,5 +1,6 @@
 """`sharpened-camera`: parse, hand over, and turn every known error into one line and an exit code."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
 
@@ -72,7 +74,9 @@ def run(
     mirror: Annotated[bool, typer.Option("--mirror", help="Flip the picture that others see, left to right.")] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
-    fastest: Annotated[bool, typer.Option("--fastest", help="Take every frame, without pacing or dropping; a clip ends with itself.")] = False,
+    fastest: Annotated[
+        bool, typer.Option("--fastest", help="Take every frame, without pacing or dropping; a clip ends with itself.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, last.")] = False,
 ) -> None:
     """Sharpen without a window, with a live status line and a report at the end."""
@@ -148,7 +152,10 @@ def main() -> NoReturn:
         code = 141
     except Exception as error:
         logging.getLogger(__name__).critical("unexpected error", exc_info=os.environ.get("SHARPENED_CAMERA_LOG") is not None)
-        print(f"{PROGRAM}: internal error: {error!r}. Run it again with SHARPENED_CAMERA_LOG=debug and report what it prints.", file=sys.stderr)
+        print(
+            f"{PROGRAM}: internal error: {error!r}. Run it again with SHARPENED_CAMERA_LOG=debug and report what it prints.",
+            file=sys.stderr,
+        )
         code = 70
     except SystemExit as leaving:
         code = leaving.code
@@ -158,8 +165,6 @@ def main() -> NoReturn:
 def _leave(code: int) -> NoReturn:
     """Ends the process although a thread may hang in a driver: it would keep a normal exit waiting for ever."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             stream.flush()
-        except (OSError, ValueError):
-            pass
     os._exit(code)

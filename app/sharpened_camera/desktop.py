@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 import platformdirs
+
 from sharpen_core.capture.devices import list_cameras
 from sharpen_core.errors import SharpenError
 from sharpen_core.events import Event
@@ -14,7 +15,6 @@ from sharpen_core.frame import Size
 from sharpen_core.model_store import APP_NAME, list_models
 from sharpen_core.output.virtual_camera import virtual_camera_status
 from sharpen_core.pipeline import Pipeline
-
 from sharpened_camera.application import Session, SessionRequest
 from sharpened_camera.settings import Settings, default_settings_path
 

@@ -50,7 +50,8 @@ def print_findings(*, as_json: bool) -> int:
 
 
 def _system() -> list[Finding]:
-    state = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, inference on {default_threads()} of {os.cpu_count()} cores"
+    cores = f"inference on {default_threads()} of {os.cpu_count()} cores"
+    state = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores}"
     return [Finding("system", Level.GOOD, state)]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
 from sharpen_core.errors import StopTimeout
 from sharpen_core.events import CameraOpened, Event, OutputLost, OutputOpened, PassingThrough, Sharpening
 from sharpen_core.output.virtual_camera import virtual_camera_status
 from sharpen_core.stats import Snapshot
-
 from sharpened_camera.application import Session, SessionRequest
 
 REFRESH_S = 0.25
@@ -23,7 +23,7 @@ def run_headless(request: SessionRequest, *, as_json: bool) -> None:
     Raises:
         SharpenError: what ended the session.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     size = ""
 
     def tell(event: Event) -> None:
@@ -37,7 +37,7 @@ def run_headless(request: SessionRequest, *, as_json: bool) -> None:
     session = Session(request, tell)
     if not request.outputs and not session.outputs:
         status = virtual_camera_status()
-        console.print(f"no virtual camera: {status.install_hint} Then pick '{status.name_to_pick}' in the call.", markup=False)
+        console.print(f"no virtual camera: {status.install_hint} (then pick '{status.name_to_pick}' in the call)", markup=False)
     try:
         session.pipeline.start()
         _watch(session, console)
@@ -78,7 +78,7 @@ def _watch(session: Session, console: Console) -> None:
 
 def _status(figures: Snapshot) -> str:
     return (
-        f"{figures.fps:5.1f} fps   {figures.latency_ms.p50:.0f} ms latency   {figures.cpu_percent:.0f} % CPU   "
+        f"{figures.fps:5.1f} fps   {figures.recent_latency_ms:.0f} ms latency   {figures.recent_cpu_percent:.0f} % CPU   "
         f"{figures.frames_sent} sent   {figures.frames_dropped} dropped   Ctrl-C ends"
     )
 
@@ -102,8 +102,8 @@ def _report(session: Session, size: str, *, as_json: bool) -> None:
 def report(session: Session, size: str) -> dict[str, Any]:
     """Returns what `run --json` prints: plain values, times in milliseconds."""
     figures = asdict(session.pipeline.snapshot())
-    mean_fps = figures.pop("mean_fps")
-    figures["fps"] = mean_fps
+    figures["fps"] = figures.pop("mean_fps")
+    del figures["recent_latency_ms"], figures["recent_cpu_percent"]  # they are for live displays
     return figures | {
         "model": session.model.name,
         "engine": session.engine.name if session.engine else None,
@@ -126,10 +126,8 @@ def _print_table(figures: dict[str, Any]) -> None:
 
     row("camera", f"{figures['camera']}, {figures['size']}")
     row("model", f"{figures['model']} on {figures['engine']} ({figures['precision']}), tiles: {figures['tiles']}")
-    row(
-        "frames",
-        f"{figures['frames_sent']} sent, {figures['frames_sharpened']} sharpened, {figures['frames_dropped']} dropped of {figures['frames_captured']}",
-    )
+    sent, sharpened, dropped, captured = (figures[f"frames_{what}"] for what in ("sent", "sharpened", "dropped", "captured"))
+    row("frames", f"{sent} sent, {sharpened} sharpened, {dropped} dropped of {captured}")
     row("rate", f"{figures['fps']:.1f} fps; first frame after {figures['first_frame_ms']:.0f} ms")
     row("latency", times(figures["latency_ms"]))
     for stage, values in figures["stage_ms"].items():

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
+
 from sharpen_core.capture.devices import list_cameras
 from sharpen_core.model_store import DEFAULT_MODEL, Manifest, list_models
 from sharpen_core.output.virtual_camera import virtual_camera_status
@@ -24,7 +25,7 @@ def print_devices(*, as_json: bool) -> None:
     if status.available:
         print(f"virtual camera {status.device}: pick '{status.name_to_pick}' in the call")
     else:
-        print(f"no virtual camera: {status.problem}. {status.install_hint} Then pick '{status.name_to_pick}' in the call.")
+        print(f"no virtual camera: {status.problem}. {status.install_hint} (then pick '{status.name_to_pick}' in the call)")
 
 
 def print_models(*, as_json: bool) -> None:

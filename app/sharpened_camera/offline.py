@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from sharpen_core.engines.select import select_engine
 from sharpen_core.enhance import enhance
 from sharpen_core.frame import Pixels, Size
@@ -30,7 +31,5 @@ def enhance_file(source: Path, target: Path, *, model: str | None, strength: flo
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(source.name, total=None)
-        enhance(
-            source, target, sharpen, progress=lambda done, total: bar.update(task, completed=done, total=total), overwrite=force
-        )
+        enhance(source, target, sharpen, progress=lambda done, total: bar.update(task, completed=done, total=total), overwrite=force)
     print(f"wrote {target}")

@@ -97,7 +97,7 @@ class ClipCamera:
             EndOfClip: the last frame was shown and the clip does not loop.
         """
         if self._showing is None or self._format is None:
-            raise CameraDisconnected(f"The clip '{self.name}' is not open")
+            raise CameraDisconnected(f"the clip '{self.name}' is not open")
         frame, step_s = self._next(self._showing)
         pixels = letterbox(_to_rgb(frame), self._format.size)
         if self._paced:
@@ -121,7 +121,7 @@ class ClipCamera:
             # Opening again takes 5 to 50 ms, and works also for raw streams, in which FFmpeg cannot seek.
             self._showing = _Showing(self._path)
         except (MediaNotFound, MediaUnreadable) as error:
-            raise CameraDisconnected(f"The clip '{self.name}' went away while it was played", error.message) from error
+            raise CameraDisconnected(f"the clip '{self.name}' went away while it was played", error.message) from error
         return next(self._showing.frames)
 
 
@@ -155,9 +155,9 @@ class _Showing:
         try:
             first = next(decoded, None)
         except CameraDisconnected as error:
-            raise MediaUnreadable(f"The clip '{self._name}' cannot be decoded", _TRUNCATED_HINT) from error
+            raise MediaUnreadable(f"the clip '{self._name}' cannot be decoded", _TRUNCATED_HINT) from error
         if first is None:
-            raise MediaUnreadable(f"The clip '{self._name}' has no pictures in it", _TRUNCATED_HINT)
+            raise MediaUnreadable(f"the clip '{self._name}' has no pictures in it", _TRUNCATED_HINT)
         return first
 
     def _timed(self, decoded: "Iterator[VideoFrame]") -> "Iterator[tuple[VideoFrame, float]]":
@@ -188,7 +188,7 @@ class _Showing:
                 if packet.stream is self._stream:
                     yield from self._stream.decode(packet)  # pyright: ignore[reportArgumentType]
         except FFmpegError as error:
-            raise CameraDisconnected(f"The clip '{self._name}' is damaged at {reached_s:.1f} s", _TRUNCATED_HINT) from error
+            raise CameraDisconnected(f"the clip '{self._name}' is damaged at {reached_s:.1f} s", _TRUNCATED_HINT) from error
         self._check_complete(reached_s)
 
     def _check_complete(self, reached_s: float) -> None:
@@ -197,7 +197,7 @@ class _Showing:
         # Some containers count the duration from the first frame and some from zero: a late start is not a short end.
         missing_s = declared_s - (reached_s - min(start_s, 0.0))
         if missing_s > max(0.5, 0.03 * declared_s):
-            message = f"The clip '{self._name}' ends at {reached_s:.1f} s, but says that it is {declared_s:.1f} s long"
+            message = f"the clip '{self._name}' ends at {reached_s:.1f} s, but says that it is {declared_s:.1f} s long"
             raise CameraDisconnected(message, _TRUNCATED_HINT)
 
 
@@ -229,14 +229,14 @@ def _check_file(path: Path) -> None:
         if path.is_file():
             with path.open("rb") as file:
                 if not file.read(1):
-                    raise MediaUnreadable(f"The file '{path.name}' is empty", _TRUNCATED_HINT)
+                    raise MediaUnreadable(f"the file '{path.name}' is empty", _TRUNCATED_HINT)
             return
         exists = path.exists()
     except (OSError, ValueError) as error:
-        raise MediaUnreadable(f"The file '{path.name}' cannot be read", "Check who may read it") from error
+        raise MediaUnreadable(f"the file '{path.name}' cannot be read", "Check who may read it") from error
     if exists:
         raise MediaUnreadable(f"'{path.name}' is not a file", "Name a clip file such as clip.mp4")
-    raise MediaNotFound(f"There is no file '{path}'", "Check its name and folder")
+    raise MediaNotFound(f"there is no file '{path}'", "Check its name and folder")
 
 
 def _picture_track(container: "InputContainer", path: Path) -> "VideoStream":
@@ -277,7 +277,7 @@ def _to_rgb(frame: "VideoFrame") -> Pixels:
     try:
         converted = frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range=_FULL_RANGE, threads=1)
     except (FFmpegError, ValueError) as error:
-        raise CameraDisconnected(f"The clip has pictures of an unknown kind, {frame.format.name}", "Convert it to H.264 first") from error
+        raise CameraDisconnected(f"the clip has pictures of an unknown kind, {frame.format.name}", "Convert it to H.264 first") from error
     pixels: Pixels = converted.to_ndarray()  # pyright: ignore[reportAssignmentType]
     turn = _TURNS.get(round(frame.rotation / 90) % 4)
     if turn is not None:

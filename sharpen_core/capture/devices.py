@@ -78,7 +78,7 @@ def find_camera(text: str) -> CameraDevice:
     by_part = [camera for camera in cameras if wanted and not wanted.isdigit() and wanted in camera.name.lower()]
     for camera in by_number + by_part:
         return camera
-    raise CameraNotFound(f"There is no camera '{text}'", describe_cameras(cameras))
+    raise CameraNotFound(f"there is no camera '{text}'", describe_cameras(cameras))
 
 
 def describe_cameras(cameras: list[CameraDevice]) -> str:

@@ -98,10 +98,10 @@ class OpenCVCamera:
             CameraDisconnected: no frame came for 2 s, the camera was unplugged, or its frames changed their size.
         """
         if self._capture is None:
-            raise CameraDisconnected(f"The camera '{self.name}' is not open")
+            raise CameraDisconnected(f"the camera '{self.name}' is not open")
         pixels = self._read(self._capture, _GRACE_S)
         if Size.of(pixels) != self._size:
-            message = f"The camera '{self.name}' changed from {self._size} to {Size.of(pixels)}"
+            message = f"the camera '{self.name}' changed from {self._size} to {Size.of(pixels)}"
             raise CameraDisconnected(message, "Another program changed its settings: close that one, then start again")
         return pixels
 
@@ -148,9 +148,9 @@ class OpenCVCamera:
             if delivered and picture is not None and picture.size:
                 return _to_rgb(picture)
             if _is_gone(self._device):
-                raise CameraDisconnected(f"The camera '{self.name}' was unplugged", "Plug it in again")
+                raise CameraDisconnected(f"the camera '{self.name}' was unplugged", "Plug it in again")
             if self._clock() >= give_up_s:
-                raise CameraDisconnected(f"The camera '{self.name}' delivers no frames", "Plug it out and in again")
+                raise CameraDisconnected(f"the camera '{self.name}' delivers no frames", "Plug it out and in again")
             self._sleep(_RETRY_S)
 
 
@@ -185,7 +185,7 @@ def _is_gone(device: CameraDevice) -> bool:
 def _size_error(device: CameraDevice, wanted: Size, got: Size) -> CameraFormatUnsupported:
     sizes = list(dict.fromkeys(str(offer.size) for offer in formats_of(device)))
     hint = f"It offers {', '.join(sizes)}" if sizes else f"Use `--size {got}`"
-    return CameraFormatUnsupported(f"The camera '{device.name}' delivers {got}, not {wanted}", hint)
+    return CameraFormatUnsupported(f"the camera '{device.name}' delivers {got}, not {wanted}", hint)
 
 
 def _open_error(device: CameraDevice, stalled: bool = False) -> CameraError:
@@ -194,9 +194,9 @@ def _open_error(device: CameraDevice, stalled: bool = False) -> CameraError:
         return _node_error(device, stalled)
     cameras = list_cameras()
     if device.path not in [camera.path for camera in cameras]:
-        return CameraNotFound(f"The camera '{device.name}' is not there any more", describe_cameras(cameras))
+        return CameraNotFound(f"the camera '{device.name}' is not there any more", describe_cameras(cameras))
     hint = "Close other programs that use the camera, and allow camera access in the system's privacy settings"
-    return CameraBusy(f"The camera '{device.name}' cannot be opened", hint)
+    return CameraBusy(f"the camera '{device.name}' cannot be opened", hint)
 
 
 def _node_error(device: CameraDevice, stalled: bool) -> CameraError:
@@ -205,20 +205,20 @@ def _node_error(device: CameraDevice, stalled: bool) -> CameraError:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             hint = "Join the 'video' group: `sudo usermod -aG video $USER`, then log out and in"
-            return CameraError(f"This user may not open the camera '{device.name}' ({device.path})", hint)
+            return CameraError(f"this user may not open the camera '{device.name}' ({device.path})", hint)
         if error.errno != errno.EBUSY:
-            return CameraNotFound(f"The camera '{device.name}' is not there any more ({device.path})", describe_cameras(list_cameras()))
+            return CameraNotFound(f"the camera '{device.name}' is not there any more ({device.path})", describe_cameras(list_cameras()))
         return _busy_error(device, holders_of(device))
     holders = holders_of(device)
     if holders or _is_streaming(device):
         return _busy_error(device, holders)
     what = "delivers no frames" if stalled else "cannot be used"
-    return CameraError(f"The camera '{device.name}' {what}", "Plug it out and in again, or try another USB port")
+    return CameraError(f"the camera '{device.name}' {what}", "Plug it out and in again, or try another USB port")
 
 
 def _busy_error(device: CameraDevice, holders: list[str]) -> CameraBusy:
     who = f" by {', '.join(holders)}" if holders else " by another program"
-    return CameraBusy(f"The camera '{device.name}' is used{who}", "Close that program, or choose another camera")
+    return CameraBusy(f"the camera '{device.name}' is used{who}", "Close that program, or choose another camera")
 
 
 def _is_streaming(device: CameraDevice) -> bool:

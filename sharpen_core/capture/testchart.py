@@ -78,7 +78,7 @@ class TestChartCamera:
         """
         if min(self._size) < SMALLEST_PX or max(self._size) > LARGEST_PX:
             hint = f"Choose {SMALLEST_PX} to {LARGEST_PX} pixels each way"
-            raise CameraFormatUnsupported(f"The test chart cannot be {self._size}", hint)
+            raise CameraFormatUnsupported(f"the test chart cannot be {self._size}", hint)
         self._actors = _Actors(Stage(self._size))
         self._number = 0
         self._pace.restart()
@@ -91,7 +91,7 @@ class TestChartCamera:
             CameraDisconnected: the chart is not open.
         """
         if self._actors is None:
-            raise CameraDisconnected("The test chart is not open")
+            raise CameraDisconnected("the test chart is not open")
         if self._paced:
             self._pace.wait(1 / self._fps)
         pixels = self._actors.draw(self._number, self._number / self._fps)

@@ -12,7 +12,7 @@ from sharpen_core.errors import EngineUnavailable
 ENGINES: dict[str, Callable[[int], Engine]] = {
     "openvino": OpenVINOEngine,
     "onnxruntime": OnnxRuntimeEngine,
-    "identity": lambda threads: IdentityEngine(),
+    "identity": lambda _: IdentityEngine(),
 }
 AUTOMATIC = ("openvino", "onnxruntime")
 

@@ -1,13 +1,13 @@
 import threading
 
 from pytestqt.qtbot import QtBot
-from sharpened_camera.bridge import Bridge
-from sharpened_camera.settings import Settings
 from window_stand import MovingCamera, NamedOutput, Stand, identity_restorer
 
 from sharpen_core.errors import CameraBusy, EngineInferenceFailed, SharpenError, StopTimeout
 from sharpen_core.events import State
 from sharpen_core.frame import Size
+from sharpened_camera.bridge import Bridge
+from sharpened_camera.settings import Settings
 
 
 def running(qtbot: QtBot, stand: Stand) -> Bridge:

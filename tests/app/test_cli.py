@@ -18,13 +18,13 @@ import pytest
 from captures import FakeCapture
 from clips import write_clip
 from pictures import scene
-from sharpened_camera import cli
 
 from sharpen_core.capture import select
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.capture.opencv import OpenCVCamera
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, find_model
+from sharpened_camera import cli
 
 PROGRAM = str(Path(sys.executable).with_name("sharpened-camera"))
 FILE_LIMIT_BYTES = 100_000

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from sharpened_camera.settings import Settings, default_settings_path, load_settings, save_settings
 
 from sharpen_core.errors import SettingsError
+from sharpened_camera.settings import Settings, default_settings_path, load_settings, save_settings
 
 
 def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:

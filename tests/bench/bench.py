@@ -19,6 +19,7 @@ import cv2
 import psutil
 from rich.console import Console
 from rich.table import Table
+
 from sharpen_core.capture.testchart import TestChartCamera
 from sharpen_core.engines.base import Engine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
@@ -101,10 +102,14 @@ def throughput(clips: dict[str, Path]) -> None:
 
 def paced(clips: dict[str, Path]) -> None:
     """Latency of a camera's 30 frames per second."""
-    table = _table("paced at 30 fps for 20 s", "size", "latency p50/p95/p99 ms", "sharpen p50/p95/p99 ms", "dropped", "sent", "CPU %", "peak RSS MiB")
+    table = _table(
+        "paced at 30 fps for 20 s", "size", "latency p50/p95/p99 ms", "sharpen p50/p95/p99 ms", "dropped", "sent", "CPU %", "peak RSS MiB"
+    )
     for name, clip in clips.items():
         report = _run("--camera", clip, "--seconds", 20)
-        times = ["/".join(f"{values[p]:.1f}" for p in ("p50", "p95", "p99")) for values in (report["latency_ms"], report["stage_ms"]["sharpen"])]
+        times = [
+            "/".join(f"{values[p]:.1f}" for p in ("p50", "p95", "p99")) for values in (report["latency_ms"], report["stage_ms"]["sharpen"])
+        ]
         counts = (report["frames_dropped"], report["frames_sent"], report["cpu_percent"], report["peak_rss_mb"])
         table.add_row(name, *times, *map(str, counts))
     out.print(table)

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+
 from sharpen_core.frame import Pixels, Size
 
 

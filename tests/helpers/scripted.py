@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
+
 from sharpen_core.capture.base import CameraFormat, EndOfClip
 from sharpen_core.engines.base import Precision
 from sharpen_core.frame import Frame, Pixels, Size

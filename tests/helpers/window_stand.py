@@ -8,8 +8,6 @@ import numpy as np
 from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 from scripted import ScriptedOutput, ScriptedRestorer
-from sharpened_camera.settings import Settings
-from sharpened_camera.window.application_window import ApplicationWindow
 
 from sharpen_core.capture.base import Camera, CameraFormat
 from sharpen_core.capture.devices import CameraDevice
@@ -22,6 +20,8 @@ from sharpen_core.output.base import Output
 from sharpen_core.output.virtual_camera import VirtualCameraStatus
 from sharpen_core.pipeline import Pipeline, PipelineOptions
 from sharpen_core.restorer import Restorer
+from sharpened_camera.settings import Settings
+from sharpened_camera.window.application_window import ApplicationWindow
 
 SIZE = Size(90, 160)
 AVAILABLE = VirtualCameraStatus(available=True, name_to_pick="Sharpened Camera", device="/dev/video9", install_hint="", problem="")

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from sharpen_core import model_store
 from sharpen_core.errors import ModelCorrupt, ModelNotFound
 from sharpen_core.model_store import DEFAULT_MODEL, MANIFEST, find_model, list_models, read_model
@@ -75,7 +76,9 @@ def test_a_damaged_manifest_is_one_clear_error_and_hides_no_other_model(own_mode
     assert len(damaged) == 1
 
 
-@pytest.mark.parametrize("changes", [{"halo_px": -1}, {"format": 2}, {"surprise": 1}, {"name": "../x"}, {"files": {"a": {"sha256": "0", "bytes": 1}}}])
+@pytest.mark.parametrize(
+    "changes", [{"halo_px": -1}, {"format": 2}, {"surprise": 1}, {"name": "../x"}, {"files": {"a": {"sha256": "0", "bytes": 1}}}]
+)
 def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, object]) -> None:
     change_manifest(own_models / "mine", **changes)
     with pytest.raises(ModelCorrupt):

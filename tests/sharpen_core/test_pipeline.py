@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from scripted import SIZE, ScriptedCamera, ScriptedOutput, ScriptedRestorer
+
 from sharpen_core.errors import (
     CameraDisconnected,
     CameraNotFound,
@@ -140,7 +141,9 @@ def test_the_first_error_ends_the_session_and_everything_is_closed(stage: str) -
     if stage == "open":
         camera.open = raising(error)
     output = ScriptedOutput(raising(error) if stage == "send" else lambda frame: None, error if stage == "output open" else None)
-    make = raising(error) if stage == "compile" else lambda size: ScriptedRestorer(size, raising(error) if stage == "infer" else lambda: None)
+    make = (
+        raising(error) if stage == "compile" else lambda size: ScriptedRestorer(size, raising(error) if stage == "infer" else lambda: None)
+    )
     pipeline = Pipeline(camera, make, [output], LOSSLESS, events.append)
     run(pipeline)
     assert pipeline.error is error
@@ -190,7 +193,9 @@ def test_a_failing_engine_is_passed_by() -> None:
     events: list[Event] = []
     output = ScriptedOutput()
     broken = raising(EngineInferenceFailed("out of memory"))
-    pipeline = Pipeline(ScriptedCamera(frames=40, before_read=pace), lambda size: ScriptedRestorer(size, broken), [output], on_event=events.append)
+    pipeline = Pipeline(
+        ScriptedCamera(frames=40, before_read=pace), lambda size: ScriptedRestorer(size, broken), [output], on_event=events.append
+    )
     run(pipeline)
     assert pipeline.state is State.STOPPED
     assert [int(frame.pixels[0, 0, 0]) for frame in output.frames][-3:] == [38, 39, 40]
@@ -305,5 +310,5 @@ def test_frames_of_another_size_get_their_own_restorer() -> None:
 
 
 def test_errors_are_worded_for_people() -> None:
-    assert str(SharpenError("It broke", "Mend it.")) == "It broke. Mend it."
+    assert str(SharpenError("It broke", "Mend it.")) == "It broke. Mend it"
     assert str(SharpenError("It broke")) == "It broke"

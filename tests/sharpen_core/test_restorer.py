@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from pictures import scene
+
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
 from sharpen_core.model_store import find_model

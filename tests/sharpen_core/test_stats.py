@@ -20,8 +20,14 @@ def test_rates_and_latencies_come_from_the_clock() -> None:
     assert (snapshot.frames_captured, snapshot.frames_sharpened, snapshot.frames_sent, snapshot.frames_dropped) == (90, 90, 90, 7)
     assert snapshot.fps == snapshot.mean_fps == 25.0
     assert snapshot.first_frame_ms == 1000.0
+    assert snapshot.recent_latency_ms == 20.0
     assert snapshot.latency_ms == Percentiles(20.0, 20.0, 20.0)
-    assert {stage: values.p50 for stage, values in snapshot.stage_ms.items()} == {"capture": 30.0, "wait": 3.0, "sharpen": 12.0, "send": 2.0}
+    assert {stage: values.p50 for stage, values in snapshot.stage_ms.items()} == {
+        "capture": 30.0,
+        "wait": 3.0,
+        "sharpen": 12.0,
+        "send": 2.0,
+    }
     assert snapshot.peak_rss_mb > 1
 
 

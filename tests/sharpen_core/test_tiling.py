@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import scene
+
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.tiling import Mosaic, Span, TilePlan, pad, plan_tiles
 
@@ -17,7 +18,7 @@ def axis_is_covered(spans: tuple[Span, ...], length: int, tile: int, halo: int, 
     weights = np.zeros(length)
     for i, span in enumerate(spans):
         assert span.start % multiple == 0
-        assert 0 <= span.start
+        assert span.start >= 0
         assert span.start + tile <= length
         # Away from the frame's edge nothing within the halo of the tile's edge is used.
         assert span.first >= span.start + (halo if i else 0)

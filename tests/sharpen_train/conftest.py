@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 from pictures import sharp_picture
+
 from sharpen_core.frame import Size
 from sharpen_train.loop import TrainConfig, train
 
@@ -20,7 +21,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def config(pictures: Path) -> TrainConfig:
-    return TrainConfig(data=str(pictures), arch="plain-16x4", max_steps=400, batch=4, patch_px=64, warmup_steps=20, ema=0.98, validate_every=100)
+    return TrainConfig(
+        data=str(pictures), arch="plain-16x4", max_steps=400, batch=4, patch_px=64, warmup_steps=20, ema=0.98, validate_every=100
+    )
 
 
 @pytest.fixture(scope="session")

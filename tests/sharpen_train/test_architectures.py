@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from sharpen_train.architectures import ARCHITECTURES, build
 from sharpen_train.errors import ConfigError
 from sharpen_train.export import count_macs, count_working_bytes
@@ -60,5 +61,5 @@ def test_counts_by_hand() -> None:
 
 
 def test_an_unknown_architecture_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="no architecture 'unet'.*plain-16x4"):
+    with pytest.raises(ConfigError, match=r"no architecture 'unet'.*plain-16x4"):
         build("unet")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from pictures import sharp_picture
+
 from sharpen_core.frame import Size
 from sharpen_train.data import Pairs, Source, cut_crops, find_sources, load_truth, read_picture
 from sharpen_train.degrade import Mixture

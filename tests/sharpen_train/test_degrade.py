@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from pictures import sharp_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import sharp_picture
+
 from sharpen_core.frame import Size
 from sharpen_train.degrade import LEVELS, Mixture, add_noise, degrade, jpeg, soften
 from sharpen_train.metrics import psnr
@@ -11,7 +12,9 @@ TRUTH = sharp_picture(Size(96, 128), 3)
 
 
 def test_levels_are_ordered() -> None:
-    quality = [np.mean([psnr(degrade(TRUTH, level, np.random.default_rng(n)), TRUTH) for n in range(5)]) for level in ("heavy", "medium", "low")]
+    quality = [
+        np.mean([psnr(degrade(TRUTH, level, np.random.default_rng(n)), TRUTH) for n in range(5)]) for level in ("heavy", "medium", "low")
+    ]
     assert quality == sorted(quality)
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pictures import sharp_picture
+
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, read_model
 from sharpen_core.restorer import Restorer
 from sharpen_train import export as export_module
-from sharpen_train.evaluate import evaluate, summarise, tune_unsharp, worst_gain_db
 from sharpen_train.errors import CheckpointError, ExportError
+from sharpen_train.evaluate import evaluate, summarise, tune_unsharp, worst_gain_db
 from sharpen_train.export import export
 from sharpen_train.loop import load_run, restore
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from pictures import sharp_picture
+
 from sharpen_core.frame import Size
 from sharpen_train import checkpoint
 from sharpen_train.architectures import build
@@ -22,7 +23,13 @@ def test_a_few_seconds_of_training_already_help(trained: Path) -> None:
 
 
 def test_a_run_leaves_what_it_takes_to_understand_and_resume_it(trained: Path, config: TrainConfig) -> None:
-    assert {path.name for path in trained.iterdir()} == {"config.json", "metrics.csv", "last.pt", "last.safetensors", "averaged.safetensors"}
+    assert {path.name for path in trained.iterdir()} == {
+        "config.json",
+        "metrics.csv",
+        "last.pt",
+        "last.safetensors",
+        "averaged.safetensors",
+    }
     assert json.loads((trained / "config.json").read_text())["arch"] == config.arch
 
 
@@ -37,7 +44,7 @@ def test_a_resumed_run_goes_on(trained: Path, config: TrainConfig, tmp_path: Pat
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_state(config: TrainConfig, tmp_path: Path) -> None:
-    with pytest.raises(TrainError, match="the loss is (nan|inf) at step"):
+    with pytest.raises(TrainError, match=r"the loss is (nan|inf) at step"):
         train(dataclasses.replace(config, lr=1e30, warmup_steps=1, bf16=False), tmp_path / "run")
 
 

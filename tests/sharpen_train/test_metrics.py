@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from pictures import sharp_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import sharp_picture
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
 from sharpen_core.frame import Size
 from sharpen_train.degrade import soften
 from sharpen_train.losses import DONE_DB, charbonnier, psnr_loss
 from sharpen_train.metrics import psnr, ssim
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 LUMA = np.array([0.299, 0.587, 0.114])
 

@@ -43,7 +43,8 @@ def load_weights(path: Path, network: nn.Module) -> None:
     wrong = sorted(k for k in own.keys() | weights.keys() if k not in own or k not in weights or own[k].shape != weights[k].shape)
     if wrong:
         raise CheckpointError(
-            f"the weights {path} are of another architecture (first differing key: {wrong[0]})", "Give the architecture they were trained with."
+            f"the weights {path} are of another architecture (first differing key: {wrong[0]})",
+            "Give the architecture they were trained with.",
         )
     network.load_state_dict(weights)
 

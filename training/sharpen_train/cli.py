@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
 from sharpen_core.errors import SharpenError
+from sharpen_train.errors import ConfigError
 
 app = typer.Typer(
     name="sharpen-train",
@@ -43,8 +45,8 @@ def train(
     from sharpen_train import loop
 
     config = loop.TrainConfig(
-        data=str(data), arch=arch, max_minutes=max_minutes, max_steps=max_steps, batch=batch, patch_px=patch, lr=lr, loss=loss, start_from=start_from,
-        seed=seed, threads=threads, bf16=bf16, validate_every=validate_every,
+        data=str(data), arch=arch, max_minutes=max_minutes, max_steps=max_steps, batch=batch, patch_px=patch, lr=lr, loss=loss,
+        start_from=start_from, seed=seed, threads=threads, bf16=bf16, validate_every=validate_every,
     )  # fmt: skip
     weights = loop.train(config, run, resume=resume)
     typer.echo(f"weights: {weights}; export them with: sharpen-train export {run}")
@@ -82,22 +84,30 @@ def export_command(
     out: Annotated[Path | None, typer.Option(help="Folder of the model; RUN/export/NAME by default.")] = None,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "student",
     title: Annotated[str, typer.Option(help="One line for people.")] = "A student of your own",
+    note: Annotated[str, typer.Option(help="What else is to be known of the training, for manifest and card.")] = "",
+    credits_file: Annotated[Path | None, typer.Option("--credits", help="File that says whose pictures these were, for the card.")] = None,
 ) -> None:
     """Write a run as a model: ONNX and OpenVINO IR, checked against the trained network, with manifest and card."""
     from sharpen_core.model_store import Score
-
     from sharpen_train.export import export
 
     table = run / "scores.json"
     scores = {k: Score.model_validate(v) for k, v in json.loads(table.read_text()).items()} if table.is_file() else {}
     folder = out or run / "export" / name
-    manifest = export(run, folder, name, title, scores)
+    if credits_file is not None and not credits_file.is_file():
+        raise ConfigError(f"there is no file {credits_file}", "Give a text file, or leave out --credits.")
+    credits_text = credits_file.read_text(encoding="utf-8") if credits_file else ""
+    manifest = export(run, folder, name, title, scores, note, credits_text)
     typer.echo(f"{manifest.name}: {manifest.parameters:,} parameters, {manifest.kmac_per_px} kMAC/px, in {folder}")
+
+
+def _terminate(*_: object) -> NoReturn:
+    sys.exit(143)
 
 
 def main() -> NoReturn:
     """Runs the command line; every known error is one line and its own exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except SharpenError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sharpen_core.model_store import Score
 
+from sharpen_core.model_store import Score
 from sharpen_train.data import find_sources, load_truth
 from sharpen_train.degrade import LEVELS, Picture, degrade
 from sharpen_train.metrics import psnr, ssim

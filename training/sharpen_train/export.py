@@ -1,5 +1,6 @@
 """From a trained run to a model folder: graph, checks, golden numbers, manifest, card."""
 
+import csv
 import hashlib
 import json
 import shutil
@@ -7,17 +8,18 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
 import torch
+from torch import Tensor, nn
+
 from sharpen_core.engines.base import Engine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, FileEntry, InputContract, Manifest, Model, Parity, Score
-from torch import Tensor, nn
-
 from sharpen_train.architectures import ResidualNetwork
 from sharpen_train.card import write_card
 from sharpen_train.degrade import Picture, degrade
@@ -43,8 +45,17 @@ class ByteContract(nn.Module):
         return values.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def export(run: Path, out: Path, name: str, title: str, scores: dict[str, Score]) -> Manifest:
+def export(run: Path, out: Path, name: str, title: str, scores: dict[str, Score], note: str = "", credits_text: str = "") -> Manifest:
     """Writes the model of a run into the folder `out`, replacing a model that is there. Nothing is replaced if a check fails.
+
+    Args:
+        run: folder that `train` wrote.
+        out: folder to write.
+        name: name of the model.
+        title: one line for people.
+        scores: what `evaluate` measured, may be empty.
+        note: what else is to be known of the training, for manifest and card.
+        credits_text: whose pictures it was trained on, for the card.
 
     Raises:
         CheckpointError: the folder is not a finished run.
@@ -71,13 +82,13 @@ def export(run: Path, out: Path, name: str, title: str, scores: dict[str, Score]
             halo_px=network.halo_px,
             input=InputContract(multiple_px=network.multiple_px),
             parity={},
-            training=_summary(run, config),
+            training=_summary(run, config) | ({"note": note} if note else {}),
             scores=scores,
             files={path.name: _entry(path) for path in sorted(folder.iterdir())},
         )
         parity = check_parity(Model(folder, manifest), picture, expected)
         manifest = manifest.model_copy(update={"parity": parity})
-        write_card(folder / "card.md", manifest)
+        write_card(folder / "card.md", manifest, credits_text)
         manifest = manifest.model_copy(update={"files": manifest.files | {"card.md": _entry(folder / "card.md")}})
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         if out.exists():
@@ -93,15 +104,32 @@ def _parent(out: Path) -> Path:
     return out.parent
 
 
-def _summary(run: Path, config: dict[str, str]) -> dict[str, str | int | float | bool]:
-    """What the manifest says of the training: the plain settings and what the last line of the run's table says."""
-    keys = ("loss", "batch", "patch_px", "lr", "ema", "seed", "bf16", "max_minutes", "start_from_run")
-    summary: dict[str, str | int | float | bool] = {key: config[key] for key in keys if config.get(key) not in (None, "")}
-    rows = (run / "metrics.csv").read_text().splitlines() if (run / "metrics.csv").is_file() else []
-    if len(rows) > 1:
-        last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
-        summary |= {"steps": int(float(last["step"])), "minutes": round(float(last["minutes"]), 1)}
+def _summary(run: Path, config: dict[str, Any]) -> dict[str, str | int | float | bool]:
+    """What the manifest says of the training: the settings in plain words, and what the run's table says last."""
+    summary: dict[str, str | int | float | bool] = {
+        "supervision": "the sharp picture alone, no teacher",
+        **{key: config[key] for key in ("loss", "batch", "patch_px", "lr", "ema", "seed", "bf16")},
+        **_describe(config["mixture"]),
+    }
+    table = run / "metrics.csv"
+    rows = list(csv.DictReader(table.read_text().splitlines())) if table.is_file() else []
+    if rows:
+        summary |= {"steps": int(float(rows[-1]["step"])), "minutes": round(float(rows[-1]["minutes"]), 1)}
     return summary
+
+
+def _describe(mixture: dict[str, Any]) -> dict[str, str]:
+    """The mixture of degradations in words."""
+    levels = dict(mixture["weights"])
+    untouched = 1 - sum(levels.values()) - mixture["any_share"]
+    shares = {**levels, "anything between and a little beyond": mixture["any_share"], "untouched": untouched}
+    low, high = mixture["jpeg_quality"]
+    quiet, loud = mixture["noise_sigma"]
+    return {
+        "degradations": ", ".join(f"{name} {share:.0%}" for name, share in shares.items()),
+        "jpeg": f"{mixture['jpeg_share']:.0%} of all, quality {low}-{high}",
+        "noise": f"{mixture['noise_share']:.0%} of all, Gaussian, {quiet}-{loud}/255",
+    }
 
 
 def _entry(path: Path) -> FileEntry:
@@ -158,8 +186,9 @@ def check_parity(model: Model, picture: Picture, expected: Picture) -> dict[str,
         parity[name] = Parity(max_abs=float(difference.max()), mean_abs=round(float(difference.mean()), 4))
         limit = MOST_BY_NAME[name]
         if parity[name].max_abs > limit.max_abs or parity[name].mean_abs > limit.mean_abs:
+            measured = f"{parity[name].max_abs:.0f}/255 at most and {parity[name].mean_abs:.3f} on average"
             raise ExportError(
-                f"{name} differs from the trained network by {parity[name].max_abs:.0f}/255 at most and {parity[name].mean_abs:.3f} on average",
+                f"{name} differs from the trained network by {measured}",
                 f"At most {limit.max_abs:.0f} and {limit.mean_abs} are allowed; the model was not written.",
             )
         print(f"{name:16s} max {parity[name].max_abs:.0f}/255, mean {parity[name].mean_abs:.4f}/255")

@@ -37,7 +37,5 @@ def ssim(result: Picture, truth: Picture) -> float:
     var_b = _window(b * b) - mean_b * mean_b
     covariance = _window(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    score = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
-        (mean_a * mean_a + mean_b * mean_b + c1) * (var_a + var_b + c2)
-    )
+    score = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / ((mean_a * mean_a + mean_b * mean_b + c1) * (var_a + var_b + c2))
     return float(score.mean())

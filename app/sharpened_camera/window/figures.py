@@ -85,9 +85,9 @@ class Figures(QStatusBar):
     def _write(self, figures: Snapshot | None) -> None:
         sent = figures if figures and figures.frames_sent else None
         self.fps.setText(f"{sent.fps:.1f} FPS" if sent else f"{_NONE} FPS")
-        self.latency.setText(f"+{sent.latency_ms.p50:.0f} ms" if sent else f"{_NONE} ms")
+        self.latency.setText(f"+{sent.recent_latency_ms:.0f} ms" if sent else f"{_NONE} ms")
         cores = os.cpu_count() or 1
-        self.cpu.setText(f"CPU {min(100.0, sent.cpu_percent / cores):.0f} %" if sent else f"CPU {_NONE} %")
+        self.cpu.setText(f"CPU {min(100.0, sent.recent_cpu_percent / cores):.0f} %" if sent else f"CPU {_NONE} %")
         self.dropped.setText(f"{sent.frames_dropped} dropped" if sent else f"{_NONE} dropped")
 
     def _poll_if_seen(self) -> None:

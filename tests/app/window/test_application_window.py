@@ -5,12 +5,12 @@ import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from sharpened_camera.settings import load_settings
-from sharpened_camera.window.application_window import run_window
-from sharpened_camera.window.main_window import MainWindow
 from window_stand import Stand
 
 from sharpen_core.events import State
+from sharpened_camera.settings import load_settings
+from sharpened_camera.window.application_window import run_window
+from sharpened_camera.window.main_window import MainWindow
 
 
 def shown_window() -> MainWindow | None:

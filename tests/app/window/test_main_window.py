@@ -4,11 +4,11 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QSlider, QWidget
 from pytestqt.qtbot import QtBot
-from sharpened_camera.settings import Settings, load_settings, save_settings
 from window_stand import NamedOutput, Stand, opened, pick, texts
 
 from sharpen_core.errors import ModelCorrupt
 from sharpen_core.events import State
+from sharpened_camera.settings import Settings, load_settings, save_settings
 
 
 def test_the_window_starts_the_session_by_itself(qtbot: QtBot, stand: Stand) -> None:

@@ -6,10 +6,10 @@ import pytest
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
-from sharpened_camera.window.preview import PreviewPane, compose, to_image
 
 from sharpen_core.frame import Frame
 from sharpen_core.pipeline import Preview
+from sharpened_camera.window.preview import PreviewPane, compose, to_image
 
 LEFT = Qt.MouseButton.LeftButton
 

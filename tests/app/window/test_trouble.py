@@ -6,11 +6,11 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 from scripted import ScriptedOutput
-from sharpened_camera.window.application_window import ApplicationWindow
 from window_stand import AVAILABLE, MISSING, Stand, opened, pick, texts
 
 from sharpen_core.errors import CameraBusy, ModelCorrupt, OutputBusy, OutputDriverMissing
 from sharpen_core.events import State
+from sharpened_camera.window.application_window import ApplicationWindow
 
 
 def test_damaged_settings_are_kept_and_reported(qtbot: QtBot, stand: Stand) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pictures import scene
+
 from sharpen_core.engines.base import Engine
 from sharpen_core.engines.identity import IdentityEngine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
@@ -105,7 +106,7 @@ def test_a_file_with_a_wrong_checksum_is_never_loaded(real_engine: Engine, tmp_p
 def test_engines_are_chosen_by_name_or_automatically(monkeypatch: pytest.MonkeyPatch) -> None:
     assert select_engine("auto").name == "openvino"
     assert select_engine("onnxruntime").name == "onnxruntime"
-    with pytest.raises(EngineUnavailable, match="there is no engine 'tpu'.*openvino"):
+    with pytest.raises(EngineUnavailable, match=r"there is no engine 'tpu'.*openvino"):
         select_engine("tpu")
     assert default_threads() >= 1
 

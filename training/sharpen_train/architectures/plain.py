@@ -21,6 +21,7 @@ class Plain(ResidualNetwork):
         self.tail = zero_conv3x3(channels, 12)
 
     def residual(self, x: Tensor) -> Tensor:
+        """See `ResidualNetwork.residual`."""
         y = F.relu(self.head(F.pixel_unshuffle(x, 2)))  # (N, C, H/2, W/2)
         for conv in self.body:
             y = F.relu(conv(y))

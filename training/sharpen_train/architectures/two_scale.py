@@ -26,6 +26,7 @@ class TwoScale(ResidualNetwork):
         self.tail = zero_conv3x3(fine_channels, 12)
 
     def residual(self, x: Tensor) -> Tensor:
+        """See `ResidualNetwork.residual`."""
         fine = F.relu(self.head(F.pixel_unshuffle(x, 2)))  # (N, F, H/2, W/2)
         fine = F.relu(self.fine_in(fine))
         coarse = F.relu(self.down(fine))  # (N, C, H/4, W/4)
