@@ -36,6 +36,7 @@ class Snapshot:
     Attributes:
         frames_captured, frames_sharpened, frames_sent, frames_dropped: counts since the start. A frame that went out unsharpened
             is sent but not sharpened; one that a newer frame replaced is dropped.
+        camera_fps: frames that the camera really delivered per second, over the last two seconds.
         fps: frames sent per second over the last two seconds.
         recent_latency_ms: median latency of those frames.
         recent_cpu_percent: of this process since the snapshot before, 100 for one whole core.
@@ -51,6 +52,7 @@ class Snapshot:
     frames_sharpened: int = 0
     frames_sent: int = 0
     frames_dropped: int = 0
+    camera_fps: float = 0.0
     fps: float = 0.0
     recent_latency_ms: float = 0.0
     recent_cpu_percent: float = 0.0
@@ -76,6 +78,7 @@ class Stats:
         self._captured = self._sharpened = self._sent = 0
         self._latencies: deque[float] = deque(maxlen=keep)
         self._stages: dict[str, deque[float]] = {stage: deque(maxlen=keep) for stage in STAGES}
+        self._captured_ns: deque[int] = deque(maxlen=1000)
         self._recent: deque[tuple[int, float]] = deque(maxlen=1000)  # (sent, latency in ms)
         self._began_ns = clock()
         self._first_sent_ns = self._last_sent_ns = 0
@@ -85,8 +88,10 @@ class Stats:
 
     def captured(self, took_ns: int) -> None:
         """A frame came from the camera; reading it took `took_ns`."""
+        now = self._clock()
         with self._lock:
             self._captured += 1
+            self._captured_ns.append(now)
             self._stages["capture"].append(took_ns / 1e6)
 
     def sharpened(self, took_ns: int) -> None:
@@ -118,7 +123,8 @@ class Stats:
                 frames_sharpened=self._sharpened,
                 frames_sent=self._sent,
                 frames_dropped=dropped,
-                fps=_rate(len(recent) - 1, recent[-1][0] - recent[0][0]) if len(recent) > 1 else 0.0,
+                camera_fps=_rate_of([at for at in self._captured_ns if now - at <= WINDOW_NS]),
+                fps=_rate_of([at for at, _ in recent]),
                 recent_latency_ms=Percentiles.of([latency_ms for _, latency_ms in recent]).p50,
                 recent_cpu_percent=_share(before, self._cpu_before),
                 mean_fps=_rate(self._sent - 1, self._last_sent_ns - self._first_sent_ns),
@@ -138,6 +144,10 @@ def _share(before: tuple[int, float], after: tuple[int, float]) -> float:
     """CPU use between two moments, each (monotonic ns, CPU seconds), in percent of one core."""
     lasted_s = (after[0] - before[0]) / 1e9
     return round(100 * (after[1] - before[1]) / lasted_s, 1) if lasted_s > 0 else 0.0
+
+
+def _rate_of(moments_ns: list[int]) -> float:
+    return _rate(len(moments_ns) - 1, moments_ns[-1] - moments_ns[0]) if len(moments_ns) > 1 else 0.0
 
 
 def _rate(count: int, lasted_ns: int) -> float:

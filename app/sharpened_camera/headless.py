@@ -128,7 +128,10 @@ def _print_table(figures: dict[str, Any]) -> None:
     row("model", f"{figures['model']} on {figures['engine']} ({figures['precision']}), tiles: {figures['tiles']}")
     sent, sharpened, dropped, captured = (figures[f"frames_{what}"] for what in ("sent", "sharpened", "dropped", "captured"))
     row("frames", f"{sent} sent, {sharpened} sharpened, {dropped} dropped of {captured}")
-    row("rate", f"{figures['fps']:.1f} fps; first frame after {figures['first_frame_ms']:.0f} ms")
+    row(
+        "rate",
+        f"{figures['fps']:.1f} fps sent, {figures['camera_fps']:.1f} from the camera; first frame after {figures['first_frame_ms']:.0f} ms",
+    )
     row("latency", times(figures["latency_ms"]))
     for stage, values in figures["stage_ms"].items():
         row(f"  {stage}", times(values))

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from sharpen_core.capture.devices import list_cameras
+from sharpen_core.capture.base import CameraFormat
+from sharpen_core.capture.devices import formats_of, list_cameras
 from sharpen_core.model_store import DEFAULT_MODEL, Manifest, list_models
 from sharpen_core.output.virtual_camera import virtual_camera_status
 
@@ -16,16 +17,23 @@ def print_devices(*, as_json: bool) -> None:
     """Prints the cameras and the state of the virtual camera."""
     cameras, status = list_cameras(), virtual_camera_status()
     if as_json:
-        print(json.dumps({"cameras": [asdict(camera) for camera in cameras], "virtual_camera": asdict(status)}, default=str))
+        listed = [asdict(camera) | {"formats": [_format(offer) for offer in formats_of(camera)]} for camera in cameras]
+        print(json.dumps({"cameras": listed, "virtual_camera": asdict(status)}))
         return
     for camera in cameras:
         print(f"camera {camera.index}: {camera.name} ({camera.path})")
+        for offer in formats_of(camera):
+            print(f"    {_format(offer)}")
     if not cameras:
         print("no camera; the built-in test picture is there: --camera test")
     if status.available:
         print(f"virtual camera {status.device}: pick '{status.name_to_pick}' in the call")
     else:
         print(f"no virtual camera: {status.problem}. {status.install_hint} (then pick '{status.name_to_pick}' in the call)")
+
+
+def _format(offer: CameraFormat) -> str:
+    return f"{offer.size} at {offer.fps:.4g} fps ({offer.pixel_format})"
 
 
 def print_models(*, as_json: bool) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -100,7 +102,7 @@ def formats_of(device: CameraDevice) -> list[CameraFormat]:
     best: dict[tuple[Size, str], float] = {}
     try:
         with Device(device.path) as node:
-            for offer in node.info.frame_types:  # pyright: ignore[reportOptionalMemberAccess]
+            for offer in _offers(node):
                 fourcc = int(offer.pixel_format).to_bytes(4, "little").decode("ascii", "replace").strip()
                 key = (Size(offer.height, offer.width), fourcc)
                 best[key] = max(best.get(key, 0.0), float(offer.max_fps))
@@ -108,6 +110,19 @@ def formats_of(device: CameraDevice) -> list[CameraFormat]:
         return []
     formats = [CameraFormat(size, fps, pixel_format) for (size, pixel_format), fps in best.items()]
     return sorted(formats, key=lambda one: (one.size.height * one.size.width, one.fps), reverse=True)
+
+
+def _offers(node: Any) -> Iterator[Any]:
+    """Yields linuxpy's `FrameType` for each format, size and rate at which an open device captures.
+
+    Not `node.info.frame_types`: linuxpy 0.25 also walks through what the device overlays, and ends in an UnboundLocalError.
+    """
+    from linuxpy.video.device import BufferType, FrameSizeType
+
+    for kind in node.info.buffer_formats(BufferType.VIDEO_CAPTURE):
+        for size in node.info.format_frame_sizes(kind.pixel_format):
+            if size.type == FrameSizeType.DISCRETE:
+                yield from node.info.fps_intervals(kind.pixel_format, size.info.width, size.info.height)
 
 
 def holders_of(device: CameraDevice, proc: Path = Path("/proc")) -> list[str]:

@@ -18,7 +18,7 @@ def test_rates_and_latencies_come_from_the_clock() -> None:
         stats.sent(captured_ns=clock.now - 20_000_000, waited_ns=3_000_000, took_ns=2_000_000)
     snapshot = stats.snapshot(dropped=7)
     assert (snapshot.frames_captured, snapshot.frames_sharpened, snapshot.frames_sent, snapshot.frames_dropped) == (90, 90, 90, 7)
-    assert snapshot.fps == snapshot.mean_fps == 25.0
+    assert snapshot.camera_fps == snapshot.fps == snapshot.mean_fps == 25.0
     assert snapshot.first_frame_ms == 1000.0
     assert snapshot.recent_latency_ms == 20.0
     assert snapshot.latency_ms == Percentiles(20.0, 20.0, 20.0)
