@@ -17,6 +17,8 @@ OWN_NAME = "Sharpened Camera"
 
 # DirectShow, since Media Foundation takes 4 to 20 s to open many cameras.
 _BACKENDS = {"Linux": cv2.CAP_V4L2, "Windows": cv2.CAP_DSHOW, "Darwin": cv2.CAP_AVFOUNDATION}
+# What OpenCV decodes, best first. Read as anything else, a camera delivers errors or wrong colours.
+_PIXEL_FORMATS = ("MJPG", "JPEG", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "XR24", "AR24", "GREY")
 _VIRTUAL_NAMES = ("virtual", "unity video capture", "dummy video device", "droidcam", "obs-camera")
 
 
@@ -91,9 +93,10 @@ def describe_cameras(cameras: list[CameraDevice]) -> str:
 
 
 def formats_of(device: CameraDevice) -> list[CameraFormat]:
-    """Lists the sizes and pixel formats that a camera offers, each with its highest rate.
+    """Lists the sizes and pixel formats that a camera offers and that can be read, each with its highest rate.
 
-    Largest first. Empty where the system does not tell: everywhere but on Linux, and when the node cannot be opened.
+    Largest first, then fastest, then the pixel format that is best to ask for. Empty where the system does not tell: everywhere
+    but on Linux, and when the node cannot be opened.
     """
     if not device.path.startswith("/dev/"):
         return []
@@ -104,12 +107,13 @@ def formats_of(device: CameraDevice) -> list[CameraFormat]:
         with Device(device.path) as node:
             for offer in _offers(node):
                 fourcc = int(offer.pixel_format).to_bytes(4, "little").decode("ascii", "replace").strip()
-                key = (Size(offer.height, offer.width), fourcc)
-                best[key] = max(best.get(key, 0.0), float(offer.max_fps))
+                if fourcc in _PIXEL_FORMATS:
+                    key = (Size(offer.height, offer.width), fourcc)
+                    best[key] = max(best.get(key, 0.0), float(offer.max_fps))
     except (OSError, V4L2Error):
         return []
     formats = [CameraFormat(size, fps, pixel_format) for (size, pixel_format), fps in best.items()]
-    return sorted(formats, key=lambda one: (one.size.height * one.size.width, one.fps), reverse=True)
+    return sorted(formats, key=lambda one: (-one.size.height * one.size.width, -one.fps, _PIXEL_FORMATS.index(one.pixel_format)))
 
 
 def _offers(node: Any) -> Iterator[Any]:

@@ -167,8 +167,8 @@ def _to_rgb(picture: Any) -> Pixels:
 
 
 def _choose_fourcc(device: CameraDevice, size: Size) -> str:
-    """MJPG, unless the camera says that it has this size only in another format."""
-    offered = [offer.pixel_format for offer in formats_of(device) if offer.size == size and len(offer.pixel_format) == 4]
+    """MJPG, unless the camera says that it has this size, in colour, only in another format."""
+    offered = [offer.pixel_format for offer in formats_of(device) if offer.size == size and offer.pixel_format != "GREY"]
     return "MJPG" if "MJPG" in offered or not offered else offered[0]
 
 

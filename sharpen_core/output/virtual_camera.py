@@ -14,6 +14,7 @@ from sharpen_core.letterbox import even_size, fit_even
 from sharpen_core.output.driver import LABEL, OBS_NAME, Driver, System, find_driver
 from sharpen_core.output.i420 import rgb_to_i420
 from sharpen_core.output.loopback import holders
+from sharpen_core.output.loopback_lock import is_free
 
 _CHECK_INTERVAL_S = 1.0
 
@@ -131,6 +132,9 @@ class VirtualCamera:
     def _open_camera(self, driver: Driver, size: Size, fps: float) -> Any:
         import pyvirtualcam  # loads a native library that recording and enhancing do not need
 
+        # Asked beforehand also because pyvirtualcam 0.15 leaves a device open that it refuses.
+        if driver.loopback and not is_free(driver.loopback.node):
+            raise self._busy_error(driver)
         try:
             return pyvirtualcam.Camera(
                 width=size.width,
@@ -146,14 +150,17 @@ class VirtualCamera:
     def _opening_error(self, driver: Driver, text: str) -> OutputError:
         """Sorts pyvirtualcam's one RuntimeError by its words."""
         if any(words in text for words in (*_BUSY_WORDS, os.strerror(errno.EBUSY))):
-            who = holders(Path(driver.device), self._system.root) if driver.loopback else []
-            by = f" (open in: {', '.join(who)})" if who else ""
-            return OutputBusy(f"another program writes to {driver.name_to_pick}{by}", "close it, or stop its virtual camera")
+            return self._busy_error(driver)
         if "missing permissions" in text:
             return OutputError(f"you may not write to {driver.device}", "run: sudo usermod -aG video $USER, then log out and in")
         if "could not be configured" in text or "Unsupported image format" in text:
             return OutputFormatUnsupported(f"{driver.name_to_pick} refused the size or format", "choose another size, such as 1280x720")
         return OutputError(f"{driver.name_to_pick} could not be opened: {text.splitlines()[-1]}")
+
+    def _busy_error(self, driver: Driver) -> OutputBusy:
+        who = holders(Path(driver.device), self._system.root) if driver.loopback else []
+        by = f" (open in: {', '.join(who)})" if who else ""
+        return OutputBusy(f"another program writes to {driver.name_to_pick}{by}", "close it, or stop its virtual camera")
 
     def send(self, frame: Frame) -> None:
         """Hands one frame over at once.

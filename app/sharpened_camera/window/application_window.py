@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from sharpened_camera.bridge import Bridge, MakePipeline
 from sharpened_camera.settings import load_settings
 from sharpened_camera.window.catalogue import CameraStatus, Catalogue, ListCameras, ListModels
+from sharpened_camera.window.garbage import collecting_in_this_thread
 from sharpened_camera.window.main_window import ICON, TITLE, MainWindow
 from sharpened_camera.window.notice import Notice
 
@@ -78,7 +79,7 @@ def run_window(
     application.setWindowIcon(QIcon(str(ICON)))
     whole = ApplicationWindow(make_pipeline, settings_path, list_cameras, list_models, camera_status)
     whole.window.closed.connect(application.quit)
-    with ending_on_signals(application):
+    with ending_on_signals(application), collecting_in_this_thread():
         whole.open()
         code = application.exec()
     whole.window.closed.disconnect(application.quit)  # it has ended already

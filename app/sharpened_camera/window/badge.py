@@ -43,7 +43,7 @@ class CallBadge(QWidget):
         if status.available:
             self._say("In your call, pick: ", self._name)
         else:
-            self._say("", "Others cannot see this picture yet")
+            self._say("Others cannot see you yet; once they can, pick: ", self._name)
         self.setToolTip(f"{capitalised(status.problem)}\n{capitalised(status.install_hint)}".strip())
         self.setAccessibleDescription(self.toolTip())
 

@@ -84,7 +84,7 @@ def test_without_a_virtual_camera_it_says_what_to_install(qtbot: QtBot, stand: S
     stand.outputs = [ScriptedOutput(open_error=OutputDriverMissing(MISSING.problem, MISSING.install_hint))]
     whole = opened(qtbot, stand)
     board = whole.window.board
-    qtbot.waitUntil(lambda: "driver" in board.notices and "cannot see" in whole.window.badge.text)
+    qtbot.waitUntil(lambda: "driver" in board.notices and "cannot see you yet" in whole.window.badge.text)
     assert board.notices["driver"].hint == "install it"
     assert list(board.notices) == ["driver"]
     stand.status, stand.outputs = AVAILABLE, []

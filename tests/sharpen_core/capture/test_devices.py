@@ -87,18 +87,38 @@ def test_formats_are_unknown_without_a_node() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="linuxpy is Linux's")
-def test_formats_keep_the_highest_rate_largest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_formats_that_can_be_read_keep_the_highest_rate_largest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     import linuxpy.video.device as v4l2
 
-    def offer(width: int, height: int, kind: v4l2.PixelFormat, fps: float) -> SimpleNamespace:
-        return SimpleNamespace(width=width, height=height, pixel_format=kind, max_fps=fps)
+    kinds = v4l2.PixelFormat
+    offers = {
+        kinds.Y16: {(1280, 720): [60]},  # OpenCV reads it as something else
+        kinds.NV12: {(1280, 720): [5]},
+        kinds.YUYV: {(640, 480): [30], (1280, 720): [5]},
+        kinds.MJPEG: {(1280, 720): [15, 30]},
+    }
 
-    mjpeg, yuyv = v4l2.PixelFormat.MJPEG, v4l2.PixelFormat.YUYV
-    offers = [offer(640, 480, yuyv, 30), offer(1280, 720, yuyv, 5), offer(1280, 720, mjpeg, 15), offer(1280, 720, mjpeg, 30)]
+    class FakeInfo:
+        @property
+        def frame_types(self) -> list:  # as linuxpy 0.25 does where a camera can overlay too
+            raise UnboundLocalError("pixel_format")
+
+        def buffer_formats(self, buffer_type: v4l2.BufferType) -> list:
+            assert buffer_type == v4l2.BufferType.VIDEO_CAPTURE
+            return [SimpleNamespace(pixel_format=kind) for kind in offers]
+
+        def format_frame_sizes(self, kind: v4l2.PixelFormat) -> list:
+            whole = SimpleNamespace(type=v4l2.FrameSizeType.CONTINUOUS, info=None)
+            some = [SimpleNamespace(width=width, height=height) for width, height in offers[kind]]
+            return [whole] + [SimpleNamespace(type=v4l2.FrameSizeType.DISCRETE, info=size) for size in some]
+
+        def fps_intervals(self, kind: v4l2.PixelFormat, width: int, height: int) -> list:
+            rates = offers[kind][width, height]
+            return [SimpleNamespace(width=width, height=height, pixel_format=kind, max_fps=fps) for fps in rates]
 
     class FakeDevice:
         def __init__(self, path: str) -> None:
-            self.info = SimpleNamespace(frame_types=offers)
+            self.info = FakeInfo()
 
         def __enter__(self) -> "FakeDevice":
             return self
@@ -111,6 +131,7 @@ def test_formats_keep_the_highest_rate_largest_first(monkeypatch: pytest.MonkeyP
     assert [(str(one.size), one.pixel_format, one.fps) for one in found] == [
         ("1280x720", "MJPG", 30.0),
         ("1280x720", "YUYV", 5.0),
+        ("1280x720", "NV12", 5.0),
         ("640x480", "YUYV", 30.0),
     ]
 
