@@ -11,7 +11,7 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _VIDIOC_QUERYCAP = 0x80685600
@@ -38,28 +38,27 @@ def is_free(node: Path, *, clock: Callable[[], float] = time.monotonic, sleep: C
         sleep: waits for seconds; for tests.
     """
     try:
-        descriptor = _opened(node)
-        try:
+        with _opened(node) as descriptor:
             capabilities = _capabilities(descriptor)
             if capabilities & _CAN_OUTPUT:
                 return True
             # Without "capture" nobody has written since it was last closed by all.
             if capabilities & _CAN_CAPTURE and _is_fed(descriptor, clock, sleep):
                 return False
-            _start_output(descriptor)
-        finally:
-            os.close(descriptor)  # this is what unlocks it
-        descriptor = _opened(node)
-        try:
+        _unlock(node)
+        with _opened(node) as descriptor:
             return bool(_capabilities(descriptor) & _CAN_OUTPUT)
-        finally:
-            os.close(descriptor)
     except OSError:
         return True
 
 
-def _opened(node: Path) -> int:
-    return os.open(node, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
+@contextlib.contextmanager
+def _opened(node: Path) -> Iterator[int]:
+    descriptor = os.open(node, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _capabilities(descriptor: int) -> int:
@@ -89,8 +88,10 @@ def _take_frame(descriptor: int) -> bool:
         return False
 
 
-def _start_output(descriptor: int) -> None:
+def _unlock(node: Path) -> None:
+    """Calls STREAMON and closes the device, at once: a child that is forked in between would keep it open, and locked."""
     import fcntl
 
-    with contextlib.suppress(OSError):  # it refuses where nobody has set a format, and unlocks all the same
+    # It refuses where nobody has set a format, and is unlocked all the same.
+    with _opened(node) as descriptor, contextlib.suppress(OSError):
         fcntl.ioctl(descriptor, _VIDIOC_STREAMON, _OUTPUT_BUFFERS)

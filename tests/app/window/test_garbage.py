@@ -3,6 +3,7 @@ import threading
 
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+
 from sharpened_camera.window.garbage import collecting_in_this_thread
 
 
