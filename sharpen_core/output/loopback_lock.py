@@ -11,7 +11,7 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 _VIDIOC_QUERYCAP = 0x80685600
@@ -53,7 +53,7 @@ def is_free(node: Path, *, clock: Callable[[], float] = time.monotonic, sleep: C
 
 
 @contextlib.contextmanager
-def _opened(node: Path) -> Iterator[int]:
+def _opened(node: Path) -> Generator[int]:
     descriptor = os.open(node, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
     try:
         yield descriptor
