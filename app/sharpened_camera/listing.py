@@ -22,8 +22,11 @@ def print_devices(*, as_json: bool) -> None:
         return
     for camera in cameras:
         print(f"camera {camera.index}: {camera.name} ({camera.path})")
+        by_size: dict[str, list[str]] = {}
         for offer in formats_of(camera):
-            print(f"    {_format(offer)}")
+            by_size.setdefault(str(offer.size), []).append(f"{offer.pixel_format} {offer.fps:.4g} fps")
+        for size, offers in by_size.items():
+            print(f"    {size}: {', '.join(offers)}")
     if not cameras:
         print("no camera; the built-in test picture is there: --camera test")
     if status.available:

@@ -1,6 +1,7 @@
 """OpenVINO on the CPU: the fast path."""
 
-import os
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,24 @@ from sharpen_core.engines.base import Precision
 from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import APP_NAME, Model
+
+
+def import_openvino() -> ModuleType:
+    """Imports OpenVINO without its telemetry.
+
+    By itself the import forks a process that reports to Google Analytics; it inherits every open camera and pipe, and where the fork
+    happens while another thread imports something, it hangs for ever and keeps them. No setting stops
+    that; a telemetry package that cannot be imported does, and OpenVINO then uses the stub that it carries for this case.
+
+    Raises:
+        EngineUnavailable: OpenVINO is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineUnavailable("OpenVINO is not installed", "Install it with: pip install openvino") from error
+    return openvino
 
 
 class OpenVINOEngine:
@@ -26,12 +45,7 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(self, threads: int, precision: Precision | None = None) -> None:
-        os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
-        try:
-            import openvino
-        except ImportError as error:
-            raise EngineUnavailable("OpenVINO is not installed", "Install it with: pip install openvino") from error
-        self._core = openvino.Core()
+        self._core = import_openvino().Core()
         if "CPU" not in self._core.available_devices:
             raise EngineUnavailable("OpenVINO has no CPU device here", "Install OpenVINO again: pip install --force-reinstall openvino")
         self._threads = threads

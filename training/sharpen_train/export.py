@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from torch import Tensor, nn
 
 from sharpen_core.engines.base import Engine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
-from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.engines.openvino import OpenVINOEngine, import_openvino
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, FileEntry, InputContract, Manifest, Model, Parity, Score
 from sharpen_train.architectures import ResidualNetwork
@@ -163,6 +162,7 @@ def _write_graphs(contract: nn.Module, folder: Path) -> None:
             contract, (example,), str(folder / "model.onnx"), dynamo=False, opset_version=OPSET,
             input_names=["image"], output_names=["sharpened"], dynamic_axes={"image": free, "sharpened": free},
         )  # fmt: skip
+    openvino = import_openvino()
     openvino.save_model(openvino.convert_model(folder / "model.onnx"), folder / "model.xml", compress_to_fp16=False)
 
 
