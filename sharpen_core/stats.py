@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -156,10 +157,9 @@ def _rate(count: int, lasted_ns: int) -> float:
 
 def peak_rss_bytes(process: psutil.Process) -> int:
     """Largest resident memory of this process so far; the present one where the system keeps no peak."""
-    try:
-        import resource
-        import sys
-    except ImportError:  # Windows keeps the peak elsewhere
-        return getattr(process.memory_info(), "peak_wset", process.memory_info().rss)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    try:  # not getrusage: its peak includes that of the program which started this one
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        memory = process.memory_info()
+        return getattr(memory, "peak_wset", memory.rss)
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), process.memory_info().rss)

@@ -14,9 +14,9 @@ import numpy as np
 
 from sharpen_core.frame import Pixels, Size
 
-# How much of a network's working memory one tile may touch. Measured in `make bench`: on a CPU with large caches whole
-# 720p frames and tiles cost the same per pixel, on one with small caches tiles win; beyond this no tile size gains anything.
-TILE_WORKING_BYTES = 48 << 20
+# How much of a network's working memory one tile may touch. Measured by `make bench` on a server CPU: every split costs (halos are
+# computed twice, and more so the smaller the tiles), and up to here a larger tile gains nothing back by leaving the caches.
+TILE_WORKING_BYTES = 96 << 20
 BLEND_PX = 8
 
 

@@ -89,7 +89,7 @@ def throughput(clips: dict[str, Path]) -> None:
     table = _table(f"every frame of a clip, --fastest --output none (median of {RUNS})", "size", "engine", "fps", "CPU %", "peak RSS MiB")
     for name, clip in clips.items():
         for engine in ("auto", "onnxruntime"):
-            reports = [_run("--camera", clip, "--fastest", "--frames", 300, "--engine", engine) for _ in range(RUNS)]
+            reports = [_run("--camera", clip, "--fastest", "--frames", 150, "--engine", engine) for _ in range(RUNS)]
             table.add_row(
                 name,
                 f"{reports[0]['engine']} {reports[0]['precision']}",
