@@ -6,6 +6,7 @@ A model is a folder:
     model.onnx      for ONNX Runtime
     model.xml/.bin  for OpenVINO
     golden.npz      an input and the output that the model gave when it was exported
+    weights.safetensors  what training can start from
     card.md         how it was trained and what it scores
 """
 

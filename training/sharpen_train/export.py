@@ -67,6 +67,7 @@ def export(run: Path, out: Path, name: str, title: str, scores: dict[str, Score]
         folder.mkdir()
         contract = ByteContract(network).eval()
         _write_graphs(contract, folder)
+        shutil.copyfile(run / "averaged.safetensors", folder / "weights.safetensors")
         picture = golden_picture()
         expected = _run(contract, picture)
         np.savez_compressed(folder / "golden.npz", input=picture, output=expected)

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sharpen_train import checkpoint
 from sharpen_train.architectures import ResidualNetwork, build
 from sharpen_train.data import PATCH_MARGIN_PX, Pairs, cut_crops, find_sources
 from sharpen_train.degrade import LEVELS, Mixture, Picture, degrade
-from sharpen_train.errors import CheckpointError, DataError, TrainError
+from sharpen_train.errors import CheckpointError, ConfigError, DataError, TrainError
 from sharpen_train.losses import LOSSES
 from sharpen_train.metrics import psnr, ssim
 
@@ -75,13 +76,28 @@ class _Stop(Exception):
 def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
     """Trains a student on sharp pictures alone and returns the file of its averaged weights.
 
-    Ctrl-C saves before it leaves. A held-out twentieth of the pictures validates.
+    Ctrl-C saves and is raised again. A held-out twentieth of the pictures validates.
 
     Raises:
         TrainError: the data, the configuration or the run folder is unusable, or the loss is no longer finite.
     """
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
+    distance = _choose_loss(config)
+
+    # Network, averaged weights, optimiser.
+    network = build(config.arch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if config.start_from:
+        checkpoint.load_weights(Path(config.start_from), network)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-5)
+    step, spent_s = 0, 0.0
+    if resume:
+        state = checkpoint.load_state(run / "last.pt")
+        checkpoint.load_weights(run / "last.safetensors", network)
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, spent_s = state["step"], state["spent_s"]
 
     # Data: sharp crops in memory, degraded afresh for every batch by a worker process.
     sources = find_sources(Path(config.data))
@@ -95,20 +111,6 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
     np.save(run / "crops.npy", crops)
     validation = _validation_pairs(cut_crops(held_out, 256, most_per_picture=4, seed=0))
 
-    # Network, averaged weights, optimiser.
-    distance = LOSSES[config.loss]
-    network = build(config.arch).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if config.start_from:
-        checkpoint.load_weights(Path(config.start_from), network)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-5)
-    step, spent_s = 0, 0.0
-    if resume:
-        state = checkpoint.load_state(run / "last.pt")
-        checkpoint.load_weights(run / "last.safetensors", network)
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, spent_s = state["step"], state["spent_s"]
     forward: nn.Module = torch.compile(network) if config.compile else network  # pyright: ignore[reportAssignmentType]
 
     # A resumed run must not see the first run's batches again, so the step is part of the seed.
@@ -156,12 +158,27 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
                 save()
     except (_Stop, KeyboardInterrupt) as reason:
         save()
-        (run / "crops.npy").unlink(missing_ok=True)
         interrupted = isinstance(reason, KeyboardInterrupt)
         print(f"{'interrupted' if interrupted else 'done'} at step {step} after {spent_s / 60:.1f} minutes; saved in {run}")
         if interrupted:
             print(f"go on with: sharpen-train train --data {config.data} --arch {config.arch} --run {run} --resume")
+            raise
+    finally:
+        (run / "crops.npy").unlink(missing_ok=True)
     return run / "averaged.safetensors"
+
+
+def _choose_loss(config: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    """Checks what can be checked before anything slow is done.
+
+    Raises:
+        ConfigError: the loss has no such name, or the patch cannot be divided by every architecture.
+    """
+    if config.loss not in LOSSES:
+        raise ConfigError(f"there is no loss '{config.loss}'", f"Choose one of: {', '.join(LOSSES)}")
+    if config.patch_px % SIZE_MULTIPLE_PX:
+        raise ConfigError(f"a patch of {config.patch_px} px cannot be divided by {SIZE_MULTIPLE_PX}", "Use 64, 96, 128 or 192")
+    return LOSSES[config.loss]
 
 
 def _to_float(batch: Tensor) -> Tensor:
