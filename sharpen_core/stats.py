@@ -116,25 +116,27 @@ class Stats:
     def snapshot(self, dropped: int) -> Snapshot:
         """Returns the figures; `dropped` is counted by the slots."""
         now = self._clock()
-        with self._lock:
-            recent = [(at, latency_ms) for at, latency_ms in self._recent if now - at <= WINDOW_NS]
+        with self._lock:  # only copies: the threads that carry frames wait for it
+            counts = (self._captured, self._sharpened, self._sent)
+            captured_ns, recent, latencies = list(self._captured_ns), list(self._recent), list(self._latencies)
+            stages = {stage: list(values) for stage, values in self._stages.items()}
             before, self._cpu_before = self._cpu_before, (now, self._cpu_s())
-            return Snapshot(
-                frames_captured=self._captured,
-                frames_sharpened=self._sharpened,
-                frames_sent=self._sent,
-                frames_dropped=dropped,
-                camera_fps=_rate_of([at for at in self._captured_ns if now - at <= WINDOW_NS]),
-                fps=_rate_of([at for at, _ in recent]),
-                recent_latency_ms=Percentiles.of([latency_ms for _, latency_ms in recent]).p50,
-                recent_cpu_percent=_share(before, self._cpu_before),
-                mean_fps=_rate(self._sent - 1, self._last_sent_ns - self._first_sent_ns),
-                first_frame_ms=round((self._first_sent_ns - self._began_ns) / 1e6, 1) if self._first_sent_ns else 0.0,
-                latency_ms=Percentiles.of(list(self._latencies)),
-                stage_ms={stage: Percentiles.of(list(values)) for stage, values in self._stages.items()},
-                cpu_percent=_share((self._began_ns, self._cpu_began_s), self._cpu_before),
-                peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
-            )
+            now_cpu, first_ns, last_ns = self._cpu_before, self._first_sent_ns, self._last_sent_ns
+        recent = [(at, latency_ms) for at, latency_ms in recent if now - at <= WINDOW_NS]
+        return Snapshot(
+            *counts,
+            frames_dropped=dropped,
+            camera_fps=_rate_of([at for at in captured_ns if now - at <= WINDOW_NS]),
+            fps=_rate_of([at for at, _ in recent]),
+            recent_latency_ms=Percentiles.of([latency_ms for _, latency_ms in recent]).p50,
+            recent_cpu_percent=_share(before, now_cpu),
+            mean_fps=_rate(counts[-1] - 1, last_ns - first_ns),
+            first_frame_ms=round((first_ns - self._began_ns) / 1e6, 1) if first_ns else 0.0,
+            latency_ms=Percentiles.of(latencies),
+            stage_ms={stage: Percentiles.of(values) for stage, values in stages.items()},
+            cpu_percent=_share((self._began_ns, self._cpu_began_s), now_cpu),
+            peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
+        )
 
     def _cpu_s(self) -> float:
         times = self._process.cpu_times()
