@@ -244,9 +244,10 @@ class Pipeline:
             after = frame
         else:
             took_ns = time.monotonic_ns() - began_ns
-            self._stats.sharpened(took_ns)
             if not self._options.lossless:
                 keep_up.took(took_ns)
+            if keep_up.passing_reason is None:
+                self._stats.sharpened(took_ns)
         if keep_up.passing_reason != before:
             reason = keep_up.passing_reason
             self._on_event(PassingThrough(reason) if reason else Sharpening())
