@@ -16,11 +16,11 @@ told the level; the network is blind. JPEG has quality 50-95."""
 def write_card(path: Path, manifest: Manifest, credits_text: str) -> None:
     """Writes the card of a model as Markdown; `credits_text` tells whose pictures it was trained on."""
     facts = (
-        f"{manifest.parameters:,} parameters, {manifest.kmac_per_px} kMAC per pixel, reach {manifest.halo_px} px. "
+        f"Model `{manifest.name}`: {manifest.parameters:,} parameters, {manifest.kmac_per_px} kMAC per pixel, reach {manifest.halo_px} px. "
         f"Architecture `{manifest.architecture}`. Licence {manifest.licence}."
     )
     sections = [
-        f"# {manifest.name}: {manifest.title}",
+        f"# {manifest.title}",
         facts,
         "## Training\n\n" + "\n".join(f"- {key}: {value}" for key, value in manifest.training.items()),
         *([credits_text.strip()] if credits_text else []),
