@@ -133,10 +133,6 @@ class Model:
             )
         return path
 
-    def has(self, name: str) -> bool:
-        """Whether the manifest lists this file."""
-        return name in self.manifest.files
-
 
 def read_model(folder: Path) -> Model:
     """Reads the model in `folder`.

@@ -63,11 +63,6 @@ class TilePlan:
         """Number of tiles."""
         return len(self.rows) * len(self.columns)
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether one tile is the whole frame, without padding."""
-        return self.count == 1 and self.padded == self.frame
-
 
 def plan_tiles(frame: Size, multiple_px: int, halo_px: int, most_px: int) -> TilePlan:
     """Plans tiles of one static shape for `frame`.

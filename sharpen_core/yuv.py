@@ -1,5 +1,7 @@
 """RGB to the YUV of video files."""
 
+import functools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ _SHARES = {
 }
 
 
+@functools.cache
 def matrices(code: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Rows that give Y, and U and V, of limited range from (R, G, B, 1) in 0-255.
 

@@ -12,6 +12,7 @@ import cv2
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.errors import CameraNotFound
 from sharpen_core.frame import Size
+from sharpen_core.holders import holders
 
 OWN_NAME = "Sharpened Camera"
 
@@ -130,23 +131,13 @@ def _offers(node: Any) -> Iterator[Any]:
 
 
 def holders_of(device: CameraDevice, proc: Path = Path("/proc")) -> list[str]:
-    """Names the programs that have the camera open, as far as this user may see; Linux only, elsewhere empty.
+    """Names the other programs that have the camera open, as far as this user may see; Linux only, elsewhere empty.
 
     Args:
         device: a camera with a device node.
         proc: where the kernel lists processes.
     """
-    if not device.path.startswith("/dev/"):
-        return []
-    node = os.path.realpath(device.path)
-    names: set[str] = set()
-    for process in proc.glob("[0-9]*"):
-        try:
-            if any(os.path.realpath(link) == node for link in (process / "fd").iterdir()):
-                names.add((process / "comm").read_text().strip())
-        except OSError:
-            continue  # it ended meanwhile, or belongs to somebody else
-    return sorted(names)
+    return holders(Path(device.path), proc) if device.path.startswith("/dev/") else []
 
 
 def _same_node(text: str, camera: CameraDevice) -> bool:

@@ -85,7 +85,7 @@ def enhance_clip(
     with Draft(target, overwrite=overwrite) as draft:
         look = _look(source)
         with _Clip(source) as clip, _completed(open_container(draft.path, target), target) as container:
-            _transcode(clip, container, target, look, sharpen, progress)
+            _transcode(clip, container, target, _Pictures(clip, container, target, look, sharpen, progress))
 
 
 @contextlib.contextmanager
@@ -190,16 +190,8 @@ def _look_at(frame: VideoFrame, source: Path) -> _Look:
     return _Look(size, turns, Colour.of(frame))
 
 
-def _transcode(
-    clip: _Clip,
-    container: OutputContainer,
-    target: Path,
-    look: _Look,
-    sharpen: Callable[[Pixels], Pixels],
-    progress: Callable[[int, int | None], None],
-) -> None:
+def _transcode(clip: _Clip, container: OutputContainer, target: Path, pictures: "_Pictures") -> None:
     container.metadata.update({key: text for key, text in clip.container.metadata.items() if key not in _NOT_CARRIED})
-    pictures = _Pictures(clip, container, target, look, sharpen, progress)
     with writing(target):
         sounds = {stream.index: SoundTrack(stream, container, _start(clip, stream)) for stream in sound_streams(clip.container)}
     streams = [clip.video, *(sound.source for sound in sounds.values())]

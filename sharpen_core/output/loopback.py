@@ -3,8 +3,6 @@
 Everything is read from files below a root, so that tests can bring their own.
 """
 
-import contextlib
-import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -104,25 +102,6 @@ def _family(root: Path) -> str | None:
         if family in _INSTALL_COMMANDS:
             return family
     return None
-
-
-def holders(node: Path, root: Path = Path("/")) -> list[str]:
-    """Names of the other programs that have the device open, as far as this user may see; may take tens of milliseconds."""
-    names: set[str] = set()
-    for process in (root / "proc").glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to someone else
-            if any(_points_to(link, node) for link in (process / "fd").iterdir()):
-                names.add(_read(process / "comm") or f"process {process.name}")
-    return sorted(names)
-
-
-def _points_to(link: Path, node: Path) -> bool:
-    try:
-        return link.readlink() == node
-    except OSError:
-        return False
 
 
 def _read(path: Path) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from sharpen_core.errors import OutputBusy, OutputError, OutputFormatUnsupported
 from sharpen_core.frame import Frame, Size
+from sharpen_core.holders import holders
 from sharpen_core.letterbox import even_size, fit_even
 from sharpen_core.output.driver import LABEL, OBS_NAME, Driver, System, find_driver
 from sharpen_core.output.i420 import rgb_to_i420
-from sharpen_core.output.loopback import holders
 from sharpen_core.output.loopback_lock import is_free
 
 _CHECK_INTERVAL_S = 1.0
@@ -158,7 +158,7 @@ class VirtualCamera:
         return OutputError(f"{driver.name_to_pick} could not be opened: {text.splitlines()[-1]}")
 
     def _busy_error(self, driver: Driver) -> OutputBusy:
-        who = holders(Path(driver.device), self._system.root) if driver.loopback else []
+        who = holders(Path(driver.device), self._system.root / "proc") if driver.loopback else []
         by = f" (open in: {', '.join(who)})" if who else ""
         return OutputBusy(f"another program writes to {driver.name_to_pick}{by}", "close it, or stop its virtual camera")
 

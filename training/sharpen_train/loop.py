@@ -42,7 +42,6 @@ class TrainConfig:
         seed: of the data, the order and the initial weights.
         threads: CPU threads of the arithmetic.
         bf16: run the network in bfloat16 (weights stay float32).
-        compile: let torch compile the network.
         validate_every: steps between validations.
         mixture: how pictures are degraded.
     """
@@ -61,7 +60,6 @@ class TrainConfig:
     seed: int = 1
     threads: int = 1
     bf16: bool = True
-    compile: bool = False
     validate_every: int = 1000
     mixture: Mixture = field(default_factory=Mixture)
 
@@ -111,8 +109,6 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
     np.save(run / "crops.npy", crops)
     validation = _validation_pairs(cut_crops(held_out, 256, most_per_picture=4, seed=0))
 
-    forward: nn.Module = torch.compile(network) if config.compile else network  # pyright: ignore[reportAssignmentType]
-
     # A resumed run must not see the first run's batches again, so the step is part of the seed.
     # Workers are spawned: a forked one inherits OpenCV's threads in a state in which they hang.
     pairs = Pairs(run / "crops.npy", config.batch, config.patch_px, config.mixture, seed=config.seed + step)
@@ -141,7 +137,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
 
             soft, truth = (_to_float(batch) for batch in next(batches))  # each (N, 3, P, P) in [0, 1]
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
-                result = forward(soft)
+                result = network(soft)
             loss = distance(result.float(), truth).mean()
             if not math.isfinite(loss.item()):
                 raise TrainError(f"the loss is {loss.item()} at step {step}", "Resume from the last good state with a smaller --lr.")

@@ -9,9 +9,10 @@ from loopback_tree import make_computer, make_loopback, received, refusing_drive
 
 from sharpen_core.errors import OutputBusy, OutputDriverMissing, OutputError, OutputFormatUnsupported
 from sharpen_core.frame import Frame, Size
+from sharpen_core.holders import holders
 from sharpen_core.output.driver import LABEL, System, find_driver
 from sharpen_core.output.i420 import rgb_to_i420
-from sharpen_core.output.loopback import find_loopback, holders, setup_hint
+from sharpen_core.output.loopback import find_loopback, setup_hint
 from sharpen_core.output.virtual_camera import VirtualCamera, virtual_camera_status
 
 MODPROBE = 'sudo modprobe v4l2loopback devices=1 video_nr=42 card_label="Sharpened Camera" exclusive_caps=1'
@@ -98,7 +99,7 @@ def test_another_writer_is_busy(tmp_path, text):
     (process / "fd/9").symlink_to(tmp_path / "dev/video42")
     with pytest.raises(OutputBusy, match=r"open in: obs"):
         camera(tmp_path, refusing_driver(text)).open(Size(48, 64), 30)
-    assert holders(tmp_path / "dev/video0", tmp_path) == []
+    assert holders(tmp_path / "dev/video0", tmp_path / "proc") == []
 
 
 def test_other_refusals_are_told_apart(tmp_path):
