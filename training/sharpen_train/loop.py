@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -112,7 +113,9 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Path:
     # A resumed run must not see the first run's batches again, so the step is part of the seed.
     # Workers are spawned: a forked one inherits OpenCV's threads in a state in which they hang.
     pairs = Pairs(run / "crops.npy", config.batch, config.patch_px, config.mixture, seed=config.seed + step)
-    batches = iter(DataLoader(pairs, batch_size=None, num_workers=1, prefetch_factor=8, multiprocessing_context="spawn"))
+    # Batches travel as arrays: tensors travel as shared files, whose server prints a traceback when Ctrl-C ends the worker.
+    loader = DataLoader(pairs, batch_size=None, num_workers=1, prefetch_factor=8, multiprocessing_context="spawn", collate_fn=_as_arrays)  # pyright: ignore[reportArgumentType]
+    batches = iter(loader)
     (run / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
     print(f"{config.arch}: {sum(p.numel() for p in network.parameters()):,} parameters; {len(crops)} crops of {len(trained_on)} pictures")
 
@@ -177,8 +180,12 @@ def _choose_loss(config: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
     return LOSSES[config.loss]
 
 
-def _to_float(batch: Tensor) -> Tensor:
-    return batch.to(memory_format=torch.channels_last).float() / 255
+def _as_arrays(batch: tuple[Tensor, Tensor]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return batch[0].numpy(), batch[1].numpy()
+
+
+def _to_float(batch: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(batch).to(memory_format=torch.channels_last).float() / 255
 
 
 def _validation_pairs(crops: np.ndarray) -> dict[str, list[tuple[Picture, Picture]]]:
