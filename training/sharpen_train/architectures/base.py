@@ -6,15 +6,48 @@ import torch
 from torch import Tensor, nn
 
 
-class ResidualNetwork(nn.Module):
-    """A network that adds a predicted residual to its input.
+class Network(nn.Module):
+    """A network that maps pictures (N, 3, H, W), float in [0, 1], to pictures of the same shape.
 
-    Subclasses set `multiple_px` (height and width must be multiples of it), `halo_px` (an output pixel at least this far
-    inside an edge that lies at such a multiple depends on nothing beyond it) and the convolutions at the ends, `head` and `tail`.
+    Subclasses set these:
+
+    Attributes:
+        multiple_px: height and width must be multiples of it.
+        halo_px: an output pixel at least this far inside an edge that lies at such a multiple depends on nothing beyond it
+            (in a network that pools or attends globally: the reach of its convolutions alone).
+        whole_frame: the network pools or attends over the whole picture, so that the tiles of a picture differ from the whole.
     """
 
-    halo_px: int
     multiple_px: int
+    halo_px: int
+    whole_frame: bool = False
+
+    def deploy(self) -> "Network":
+        """Returns a copy in the form that runs fastest; it computes the same function in evaluation mode."""
+        return copy.deepcopy(self).eval()
+
+    def for_bytes(self) -> nn.Module:
+        """Returns a copy that works on values 0..255 instead of 0..1."""
+        return _Scaled(copy.deepcopy(self))
+
+
+class _Scaled(nn.Module):
+    """A network of values 0..1, given and giving values 0..255."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x / 255.0) * 255.0
+
+
+class ResidualNetwork(Network):
+    """A network that adds a predicted residual to its input, and so is the identity before it is trained.
+
+    Subclasses also set the convolutions at the ends of the residual path, `head` and `tail`.
+    """
+
     head: nn.Conv2d
     tail: nn.Conv2d
 

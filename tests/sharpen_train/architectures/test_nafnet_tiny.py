@@ -1,0 +1,65 @@
+import pytest
+import torch
+from torch import nn
+
+from sharpen_train.architectures.nafnet_tiny import DeployedBlock, GatedBlock, NafnetTiny, nafnet_tiny
+
+
+def trained(network: NafnetTiny) -> NafnetTiny:
+    """Moves every weight off its start and fills the norms' statistics, so that nothing hides behind a zero or a one."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.08 * torch.randn(parameter.shape, generator=generator)
+        network.train()
+        for _ in range(3):
+            network(torch.rand(2, 3, 64, 64, generator=generator))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network() -> NafnetTiny:
+    torch.manual_seed(0)
+    return trained(nafnet_tiny())
+
+
+def test_size_is_what_the_product_names() -> None:
+    network = nafnet_tiny()
+    deployed = network.deploy()
+    blocks = [module for module in network.modules() if isinstance(module, GatedBlock)]
+    assert 600_000 <= sum(p.numel() for p in network.parameters()) <= 750_000
+    assert 600_000 <= sum(p.numel() for p in deployed.parameters()) <= 750_000
+    assert len(blocks) == 21
+
+
+def test_untrained_network_is_the_identity() -> None:
+    picture = torch.rand(1, 3, 32, 48)
+    assert torch.equal(nafnet_tiny().eval()(picture), picture)
+
+
+@torch.inference_mode()
+def test_deployed_form_equals_the_trained_one(network: NafnetTiny) -> None:
+    picture = torch.rand(2, 3, 64, 96)
+    expected = network(picture)
+    assert (expected - picture).abs().mean() > 0.05  # it does something
+    assert (network.deploy()(picture) - expected).abs().max() <= 1e-4
+
+
+def test_deployed_form_has_neither_norm_nor_split(network: NafnetTiny) -> None:
+    modules = list(network.deploy().modules())
+    assert not any(isinstance(module, nn.BatchNorm2d | GatedBlock) for module in modules)
+    assert any(isinstance(module, DeployedBlock) for module in modules)
+    assert any(isinstance(module, GatedBlock) for module in network.modules()), "the original is left as it was"
+
+
+@torch.inference_mode()
+def test_a_pixel_reaches_as_far_as_the_halo_and_no_farther(network: NafnetTiny) -> None:
+    deployed, halo = network.deploy().double(), network.halo_px
+    side = 2 * 16 * 8
+    picture = torch.rand(1, 3, side, side, dtype=torch.float64)
+    changed = picture.clone()
+    changed[:, :, :, 128:] = torch.rand(1, 3, side, side - 128, dtype=torch.float64)
+    difference = (deployed(changed) - deployed(picture)).abs().amax(dim=(0, 1, 2))
+    reached = 128 - int(torch.nonzero(difference)[0])
+    assert reached <= halo
+    assert reached > halo - network.multiple_px
