@@ -5,6 +5,8 @@ A model is a folder:
     manifest.json   the promises below, and the sha256 of every other file
     model.onnx      for ONNX Runtime
     model.xml/.bin  for OpenVINO
+    model-f16.xml/.bin   optional: the same with weights of half the size
+    model-int8.xml/.bin  optional: the same with quantised convolutions
     golden.npz      an input and the output that the model gave when it was exported
     weights.safetensors  what training can start from
     card.md         how it was trained and what it scores
@@ -24,6 +26,11 @@ from sharpen_core.errors import ModelCorrupt, ModelNotFound
 
 APP_NAME = "sharpened-camera"
 MANIFEST = "manifest.json"
+Precision = Literal["f32", "bf16", "f16", "int8"]
+"""How a model is computed: float32, bfloat16 arithmetic, float16 weights (float32 arithmetic), 8-bit convolutions."""
+
+GRAPHS: dict[Precision, str] = {"f32": "model", "bf16": "model", "f16": "model-f16", "int8": "model-int8"}
+"""The files that OpenVINO reads for each precision, without the suffixes .xml and .bin."""
 
 
 class _Strict(BaseModel):
@@ -64,6 +71,15 @@ class Score(_Strict):
     ssim: float
 
 
+class Quantisation(_Strict):
+    """What 8 bits cost: PSNR in dB below float32, on average and at most, on pictures that it was not calibrated on."""
+
+    method: str
+    psnr_loss_db: float
+    worst_psnr_loss_db: float
+    pictures: int = Field(ge=1)
+
+
 class Manifest(_Strict):
     """What a model promises.
 
@@ -78,10 +94,12 @@ class Manifest(_Strict):
         working_bytes_per_px: memory per pixel that the widest step of the network touches, in float32.
         halo_px: an output pixel at least this far inside the edge of a tile depends on nothing beyond that edge, if the tile starts and
             ends at multiples of `input.multiple_px`.
+        whole_frame: whether the network looks at the whole frame at once, so that its tiles would differ; it is never tiled.
         input: what goes in and out.
         parity: by engine and precision, such as "openvino/bf16".
         training: how it was trained, in plain keys and values.
         scores: by level of degradation, such as "heavy+jpeg".
+        int8: what 8 bits cost, if the model has a graph for them.
         files: every other file of the folder.
     """
 
@@ -94,10 +112,12 @@ class Manifest(_Strict):
     kmac_per_px: float = Field(gt=0)
     working_bytes_per_px: float = Field(gt=0)
     halo_px: int = Field(ge=0, le=1024)
+    whole_frame: bool = False
     input: InputContract
     parity: dict[str, Parity]
     training: dict[str, str | int | float | bool]
     scores: dict[str, Score] = {}
+    int8: Quantisation | None = None
     files: dict[str, FileEntry]
 
 
@@ -112,6 +132,17 @@ class Model:
     def name(self) -> str:
         """The name by which it is chosen."""
         return self.manifest.name
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """What OpenVINO may compute it in: float32 always, any other where the manifest promises its parity."""
+        promised = self.manifest.parity
+        return tuple(precision for precision in GRAPHS if precision == "f32" or f"openvino/{precision}" in promised)
+
+    def graph_bytes(self, precision: Precision) -> int:
+        """Size of the files that OpenVINO reads for a precision; 0 where the manifest lists none."""
+        names = (f"{GRAPHS[precision]}{suffix}" for suffix in (".xml", ".bin"))
+        return sum(entry.bytes for name in names if (entry := self.manifest.files.get(name)))
 
     def file(self, name: str) -> Path:
         """Returns the path of one of the model's files after checking it against the manifest.
@@ -177,7 +208,7 @@ def list_models() -> tuple[list[Model], list[ModelCorrupt]]:
     damaged: list[ModelCorrupt] = []
     for root in model_roots():
         for folder in sorted(root.iterdir()):
-            if not (folder / MANIFEST).is_file():
+            if folder.name.startswith(".") or not (folder / MANIFEST).is_file():  # a hidden one is still being copied
                 continue
             try:
                 model = read_model(folder)

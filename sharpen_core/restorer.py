@@ -1,5 +1,7 @@
 """One frame in, one sharpened frame out."""
 
+import sys
+
 import cv2
 
 from sharpen_core.engines.base import Engine, Precision
@@ -12,15 +14,19 @@ class Restorer:
     """Sharpens frames of one size with one model on one engine, by tiles. Used by one thread at a time.
 
     Args:
-        most_px: largest tile in pixels; by default what keeps a tile's working memory in the CPU's caches.
+        most_px: largest tile in pixels; by default what keeps a tile's working memory in the CPU's caches. A model that looks at the
+            whole frame gets it in one piece, whatever is said here.
 
     Raises:
         EngineCompileFailed: the engine cannot load the model.
+        ModelIncompatible: the model lacks the precision that the engine was made for.
     """
 
     def __init__(self, model: Model, engine: Engine, size: Size, *, most_px: int | None = None) -> None:
         manifest = model.manifest
-        if most_px is None:
+        if manifest.whole_frame:
+            most_px = sys.maxsize
+        elif most_px is None:
             most_px = int(TILE_WORKING_BYTES / manifest.working_bytes_per_px)
         self.size = size
         self.plan: TilePlan = plan_tiles(size, manifest.input.multiple_px, manifest.halo_px, most_px)

@@ -3,13 +3,14 @@
 import json
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import formats_of, list_cameras
-from sharpen_core.model_store import DEFAULT_MODEL, Manifest, list_models
+from sharpen_core.model_store import DEFAULT_MODEL, Manifest, Model, list_models
 from sharpen_core.output.virtual_camera import virtual_camera_status
 
 
@@ -40,19 +41,28 @@ def _format(offer: CameraFormat) -> str:
 
 
 def print_models(*, as_json: bool) -> None:
-    """Prints the models with size, cost and mean gain over the input by level; damaged ones go to stderr."""
+    """Prints the models with size, cost, precisions (and what each loads) and mean gain over the input; damaged ones go to stderr."""
     found, damaged = list_models()
     for error in damaged:
         print(f"sharpened-camera: {error}", file=sys.stderr)
     if as_json:
-        print(json.dumps([{"folder": str(m.folder), "default": m.name == DEFAULT_MODEL} | m.manifest.model_dump() for m in found]))
+        print(json.dumps([_listed(model) for model in found]))
         return
-    table = Table("name", "what it is", "weights", "kMAC/px", "gain in dB over the input", box=None)
+    table = Table("name", "what it is", "weights", "kMAC/px", "precisions", "gain in dB over the input", box=None)
     for model in found:
         name = f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
         m = model.manifest
-        table.add_row(name, m.title, f"{m.parameters:,}", f"{m.kmac_per_px:.1f}", _gains(m))
+        table.add_row(name, m.title, f"{m.parameters:,}", f"{m.kmac_per_px:.1f}", _precisions(model), _gains(m))
     Console(file=sys.stdout).print(table)
+
+
+def _listed(model: Model) -> dict[str, Any]:
+    sizes = {precision: model.graph_bytes(precision) for precision in model.precisions}
+    return {"folder": str(model.folder), "default": model.name == DEFAULT_MODEL, "precisions": sizes} | model.manifest.model_dump()
+
+
+def _precisions(model: Model) -> str:
+    return ", ".join(f"{precision} {model.graph_bytes(precision) / 1e6:.2f} MB" for precision in model.precisions)
 
 
 def _gains(manifest: Manifest) -> str:

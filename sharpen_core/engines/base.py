@@ -1,11 +1,9 @@
 """What every inference engine offers."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.model_store import Model
-
-Precision = Literal["f32", "bf16"]
+from sharpen_core.model_store import Model, Precision
 
 
 class Network(Protocol):
@@ -44,5 +42,9 @@ class Engine(Protocol):
 
         Raises:
             EngineCompileFailed: the engine cannot load the model.
+            ModelIncompatible: the model lacks the precision that the engine was made for.
         """
         ...
+
+
+__all__ = ["Engine", "Network", "Precision"]

@@ -11,13 +11,19 @@ from sharpen_core.model_store import Model
 class OnnxRuntimeEngine:
     """Runs a model's ONNX file on the CPU with a fixed number of threads, in float32.
 
+    Args:
+        threads: CPU threads for one inference.
+        precision: None or "f32".
+
     Raises:
-        EngineUnavailable: ONNX Runtime is not installed.
+        EngineUnavailable: ONNX Runtime is not installed, or another precision is asked for.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, precision: Precision | None = None) -> None:
+        if precision not in (None, "f32"):
+            raise EngineUnavailable(f"ONNX Runtime computes in f32, not in {precision}", "Use OpenVINO for it: --engine openvino")
         try:
             import onnxruntime
         except ImportError as error:

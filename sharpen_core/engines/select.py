@@ -3,16 +3,16 @@
 import os
 from collections.abc import Callable
 
-from sharpen_core.engines.base import Engine
+from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.engines.identity import IdentityEngine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.errors import EngineUnavailable
 
-ENGINES: dict[str, Callable[[int], Engine]] = {
+ENGINES: dict[str, Callable[[int, Precision | None], Engine]] = {
     "openvino": OpenVINOEngine,
     "onnxruntime": OnnxRuntimeEngine,
-    "identity": lambda _: IdentityEngine(),
+    "identity": lambda threads, precision: IdentityEngine(),  # noqa: ARG005  (it computes nothing)
 }
 AUTOMATIC = ("openvino", "onnxruntime")
 
@@ -23,21 +23,27 @@ def default_threads() -> int:
     return max(min(2, usable), usable // 2)
 
 
-def select_engine(name: str = "auto", threads: int | None = None) -> Engine:
+def select_engine(name: str = "auto", threads: int | None = None, precision: Precision | None = None) -> Engine:
     """Returns the engine called `name`; for "auto" the first of OpenVINO and ONNX Runtime that works here.
 
+    Args:
+        name: "auto" or one of `ENGINES`.
+        threads: CPU threads for one inference; None takes `default_threads`.
+        precision: what to compute in; None leaves it to the engine.
+
     Raises:
-        EngineUnavailable: there is no such engine, or it is not installed.
+        EngineUnavailable: there is no such engine, it is not installed, or it does not compute in that precision.
     """
     count = threads or default_threads()
     if name != "auto":
         if name not in ENGINES:
             raise EngineUnavailable(f"there is no engine '{name}'", f"Choose one of: auto, {', '.join(ENGINES)}.")
-        return ENGINES[name](count)
+        return ENGINES[name](count, precision)
     reasons: list[str] = []
     for candidate in AUTOMATIC:
         try:
-            return ENGINES[candidate](count)
+            return ENGINES[candidate](count, precision)
         except EngineUnavailable as error:
             reasons.append(error.message)
-    raise EngineUnavailable("no inference engine works here: " + "; ".join(reasons), "Install one with: pip install openvino")
+    hint = f"Leave out --precision {precision}, or install an engine with: pip install openvino" if precision else ""
+    raise EngineUnavailable("no inference engine works here: " + "; ".join(reasons), hint or "Install one with: pip install openvino")

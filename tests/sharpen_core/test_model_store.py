@@ -85,6 +85,30 @@ def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, ob
         find_model("mine")
 
 
+def test_manifests_of_older_exports_need_no_newer_field(own_models: Path) -> None:
+    model = find_model(DEFAULT_MODEL)
+    assert not {"whole_frame", "int8"} & set(json.loads((model.folder / MANIFEST).read_text()))
+    assert model.manifest.whole_frame is False
+    assert model.manifest.int8 is None
+
+
+def test_precisions_are_those_that_the_manifest_promises(own_models: Path) -> None:
+    assert find_model("mine").precisions == ("f32", "bf16")
+    parity = {"max_abs": 1, "mean_abs": 0.1}
+    change_manifest(own_models / "mine", parity=dict.fromkeys(("onnxruntime/f32", "openvino/int8", "openvino/f16"), parity))
+    mine = find_model("mine")
+    assert mine.precisions == ("f32", "f16", "int8")
+    assert mine.graph_bytes("f32") == sum((mine.folder / name).stat().st_size for name in ("model.xml", "model.bin"))
+    assert mine.graph_bytes("int8") == 0
+
+
+def test_a_hidden_folder_is_no_model_yet(own_models: Path) -> None:
+    (own_models / "mine").rename(own_models / ".mine.part")
+    found, damaged = list_models()
+    assert "mine" not in [model.name for model in found]
+    assert not damaged
+
+
 def test_the_users_folder_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "none"))
     assert model_store.user_model_root() == tmp_path / "none"

@@ -4,7 +4,7 @@ from pictures import scene
 
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
-from sharpen_core.model_store import find_model
+from sharpen_core.model_store import Model, find_model
 from sharpen_core.restorer import Restorer
 
 
@@ -55,6 +55,17 @@ def test_the_shipped_model_tiled_equals_whole(engine: OpenVINOEngine, size: Size
     assert whole.plan.count == 1
     assert tiled.plan.count > 1 or size.height * size.width < 30_000
     assert np.abs(tiled.sharpen(frame).astype(int) - whole.sharpen(frame)).max() <= 1
+
+
+def test_a_network_that_looks_at_the_whole_frame_gets_it_in_one_piece(engine: OpenVINOEngine) -> None:
+    model = find_model(None)
+    whole = Model(model.folder, model.manifest.model_copy(update={"whole_frame": True}))
+    size = Size(203, 361)
+    restorer = Restorer(whole, engine, size, most_px=10_000)
+    assert restorer.plan.count == 1
+    frame = scene(size)
+    expected = Restorer(model, engine, size, most_px=10**9).sharpen(frame)
+    np.testing.assert_array_equal(restorer.sharpen(frame), expected)
 
 
 def test_edges_become_steeper(restorer: Restorer) -> None:

@@ -1,17 +1,18 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from pictures import scene
 
-from sharpen_core.engines.base import Engine
+from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.engines.identity import IdentityEngine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
-from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.engines.openvino import OpenVINOEngine, import_openvino
 from sharpen_core.engines.select import default_threads, select_engine
-from sharpen_core.errors import EngineCompileFailed, EngineUnavailable, ModelCorrupt
+from sharpen_core.errors import EngineCompileFailed, EngineUnavailable, ModelCorrupt, ModelIncompatible
 from sharpen_core.frame import Size
 from sharpen_core.model_store import FileEntry, Model, find_model, list_models
 
@@ -66,7 +67,43 @@ def test_low_precision_stays_within_what_the_manifest_promises() -> None:
 def test_low_precision_is_not_used_for_a_model_that_does_not_promise_it() -> None:
     model = find_model(None)
     unchecked = Model(model.folder, model.manifest.model_copy(update={"parity": {}}))
-    assert OpenVINOEngine(threads=1, precision="bf16").compile(unchecked, Size(32, 32)).precision == "f32"
+    assert OpenVINOEngine(threads=1).compile(unchecked, Size(32, 32)).precision == "f32"
+    for precision in ("f16", "int8"):
+        with pytest.raises(ModelIncompatible, match=f"the model 'fast' has no {precision}. It has: f32$"):
+            OpenVINOEngine(threads=1, precision=precision).compile(unchecked, Size(32, 32))
+
+
+@pytest.mark.parametrize("precision", ["f16", "int8"])
+def test_each_precision_reads_the_graph_of_its_own(precision: Precision, tmp_path: Path) -> None:
+    """The default model's graph stands where the smaller one would: what is loaded from there is what is computed."""
+    model = find_model(None)
+    files, parity = dict(model.manifest.files), dict(model.manifest.parity)
+    for suffix in (".xml", ".bin"):
+        shutil.copy(model.folder / f"model{suffix}", tmp_path / f"model-{precision}{suffix}")
+        files[f"model-{precision}{suffix}"] = files[f"model{suffix}"]
+    parity[f"openvino/{precision}"] = parity["openvino/f32"]
+    other = Model(tmp_path, model.manifest.model_copy(update={"files": files, "parity": parity}))
+    network = OpenVINOEngine(threads=1, precision=precision).compile(other, Size(32, 32))
+    assert network.precision == precision
+    frame = scene(Size(32, 32))
+    expected = OpenVINOEngine(threads=1, precision="f32").compile(model, Size(32, 32)).infer(frame)
+    np.testing.assert_array_equal(network.infer(frame), expected)
+    assert other.graph_bytes(precision) == model.graph_bytes("f32") > 0
+    (tmp_path / f"model-{precision}.bin").write_bytes(b"")
+    with pytest.raises(ModelCorrupt):
+        OpenVINOEngine(threads=1, precision=precision).compile(other, Size(32, 32))
+
+
+def test_bfloat16_is_refused_on_a_cpu_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OldCpu:
+        available_devices: ClassVar = ["CPU"]
+
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(import_openvino(), "Core", OldCpu)
+    with pytest.raises(EngineUnavailable, match="this CPU does not compute in bf16"):
+        OpenVINOEngine(threads=1, precision="bf16")
 
 
 def test_values_saturate_instead_of_wrapping(real_engine: Engine) -> None:
@@ -110,8 +147,13 @@ def test_engines_are_chosen_by_name_or_automatically(monkeypatch: pytest.MonkeyP
         select_engine("tpu")
     assert default_threads() >= 1
 
-    def missing(threads: int) -> Engine:
+    with pytest.raises(EngineUnavailable, match=r"ONNX Runtime computes in f32, not in int8.*--engine openvino"):
+        select_engine("onnxruntime", precision="int8")
+
+    def missing(threads: int, precision: Precision | None) -> Engine:
         raise EngineUnavailable("OpenVINO is not installed")
 
     monkeypatch.setitem(__import__("sharpen_core.engines.select", fromlist=["ENGINES"]).ENGINES, "openvino", missing)
-    assert select_engine("auto").name == "onnxruntime"
+    assert select_engine("auto").name == select_engine("auto", precision="f32").name == "onnxruntime"
+    with pytest.raises(EngineUnavailable, match=r"OpenVINO is not installed; ONNX Runtime computes in f32.*Leave out --precision int8"):
+        select_engine("auto", precision="int8")
