@@ -7,7 +7,7 @@ from pictures import sharp_picture
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from sharpen_core.frame import Size
-from sharpen_train.degrade import soften
+from sharpen_train.degradations.published import soften
 from sharpen_train.losses import DONE_DB, charbonnier, psnr_loss
 from sharpen_train.metrics import psnr, ssim
 
