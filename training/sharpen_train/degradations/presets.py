@@ -166,4 +166,20 @@ _WEBCAM = Preset(
     0.12,
 )
 
-PRESETS = {preset.name: preset for preset in (*_published(), *_MIXED, _COMPLEX, _WEBCAM)}
+# A network is best at what it saw last. So what ends a training has everything in it.
+_EVERYDAY = Preset(
+    "everyday",
+    "the published levels and any softness between them, webcams, and everything of 'complex'",
+    (
+        OneOf(
+            (
+                (0.5, Scene("levels", (OneOf(_BALANCED), Sometimes(0.2, WhiteNoise()), Sometimes(0.45, Jpeg((40, 95)))))),
+                (0.3, Scene("webcam", _WEBCAM.stages)),
+                (0.2, Scene("complex", _COMPLEX.stages)),
+            )
+        ),
+    ),
+    0.1,
+)
+
+PRESETS = {preset.name: preset for preset in (*_published(), *_MIXED, _COMPLEX, _WEBCAM, _EVERYDAY)}
