@@ -1,10 +1,14 @@
 """What can go wrong in training, as one tree.
 
-TrainError
-├── ConfigError       an option or a name is wrong
-├── DataError         pictures are missing or cannot be read
-├── CheckpointError   a run folder is missing, damaged or of another architecture
-└── ExportError       an exported model does not do what the trained one does
+TrainError              30
+├── ConfigError         31  an option, a setting or a name is wrong
+├── DataError           32  pictures or a dataset are missing, damaged or do not match
+├── CheckpointError     33  weights or a run folder are missing, damaged or of another architecture
+├── ExportError         34  an exported model does not do what the trained one does
+├── DivergedError       35  the loss is no longer finite
+├── TeacherError        36  the teacher cannot be used
+├── DiskFullError       37  a file could not be written to its end
+└── MissingExtraError   38  a library is missing that only this command needs
 """
 
 from sharpen_core.errors import SharpenError
@@ -17,19 +21,19 @@ class TrainError(SharpenError):
 
 
 class ConfigError(TrainError):
-    """An option or a name is wrong."""
+    """An option, a setting or a name is wrong."""
 
     exit_code = 31
 
 
 class DataError(TrainError):
-    """Pictures are missing or cannot be read."""
+    """Pictures or a dataset are missing, damaged, or do not match."""
 
     exit_code = 32
 
 
 class CheckpointError(TrainError):
-    """A run folder is missing, damaged, or of another architecture."""
+    """Weights or a run folder are missing, damaged, or of another architecture."""
 
     exit_code = 33
 
@@ -38,3 +42,27 @@ class ExportError(TrainError):
     """An exported model does not do what the trained one does."""
 
     exit_code = 34
+
+
+class DivergedError(TrainError):
+    """The loss is no longer finite; the last good state is kept."""
+
+    exit_code = 35
+
+
+class TeacherError(TrainError):
+    """The teacher cannot be used."""
+
+    exit_code = 36
+
+
+class DiskFullError(TrainError):
+    """A file could not be written to its end; what was there before is intact."""
+
+    exit_code = 37
+
+
+class MissingExtraError(TrainError):
+    """A library is missing that only this command needs."""
+
+    exit_code = 38
