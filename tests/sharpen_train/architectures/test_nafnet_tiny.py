@@ -1,3 +1,5 @@
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +45,19 @@ def test_deployed_form_equals_the_trained_one(network: NafnetTiny) -> None:
     expected = network(picture)
     assert (expected - picture).abs().mean() > 0.05  # it does something
     assert (network.deploy()(picture) - expected).abs().max() <= 1e-4
+
+
+@torch.inference_mode()
+def test_no_picture_takes_it_to_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    wild = nafnet_tiny().eval()
+    for parameter in wild.parameters():
+        parameter += 0.3 * torch.randn(parameter.shape)
+    pictures = torch.stack([torch.zeros(3, 64, 64), torch.ones(3, 64, 64), (torch.rand(3, 64, 64) > 0.5).float()])
+    assert wild(pictures).abs().max() < 1e8
+    assert wild.deploy()(pictures).abs().max() < 1e8
+    monkeypatch.setattr(importlib.import_module("sharpen_train.architectures.nafnet_tiny"), "GATE_BOUND", float("inf"))
+    assert not wild(pictures).isfinite().all(), "the bound has nothing to hold here"
 
 
 def test_deployed_form_has_neither_norm_nor_split(network: NafnetTiny) -> None:
