@@ -28,13 +28,19 @@ GATE_BOUND = 8.0
 """What a gate takes at most, either way. Ordinary pictures stay below it nearly everywhere."""
 
 
-def bounded_gate(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the product of two tensors whose values are cut at `GATE_BOUND`.
+def bounded(x: Tensor) -> Tensor:
+    """Cuts values at `GATE_BOUND`, on their way into a product.
 
     Products square what is too large, and one block feeds the next: once a folded norm no longer holds a rare picture down, 21 blocks
     take it to infinity. Measured without the bound: one training patch in 64, though the network trained well.
     """
-    return first.clamp(-GATE_BOUND, GATE_BOUND) * second.clamp(-GATE_BOUND, GATE_BOUND)
+    return F.hardtanh(x, -GATE_BOUND, GATE_BOUND)  # unlike clamp, one operation in the backward pass: a quarter of a step
+
+
+def simple_gate(x: Tensor) -> Tensor:
+    """Multiplies the first half of the channels, (N, 2C, H, W), by the second: (N, C, H, W)."""
+    first, second = bounded(x).chunk(2, dim=1)
+    return first * second
 
 
 class GatedBlock(nn.Module):
@@ -57,8 +63,8 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, width, H, W) to the same shape."""
-        x = x + self.beta * self.conv2(bounded_gate(*self.depthwise(self.conv1(self.norm1(x))).chunk(2, dim=1)))
-        return x + self.gamma * self.conv4(bounded_gate(*self.conv3(self.norm2(x)).chunk(2, dim=1)))
+        x = x + self.beta * self.conv2(simple_gate(self.depthwise(self.conv1(self.norm1(x)))))
+        return x + self.gamma * self.conv4(simple_gate(self.conv3(self.norm2(x))))
 
 
 class DeployedBlock(nn.Module):
@@ -75,8 +81,8 @@ class DeployedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, width, H, W) to the same shape."""
-        x = x + self.out1(bounded_gate(self.depth1(self.first1(x)), self.depth2(self.second1(x))))
-        return x + self.out2(bounded_gate(self.first2(x), self.second2(x)))
+        x = x + self.out1(bounded(self.depth1(self.first1(x))) * bounded(self.depth2(self.second1(x))))
+        return x + self.out2(bounded(self.first2(x)) * bounded(self.second2(x)))
 
 
 def _reach(kernels: Sequence[int]) -> int:
