@@ -162,8 +162,8 @@ def test_the_recipes_are_the_five_published_ones_and_two_of_ours() -> None:
 
 def test_the_default_is_a_curriculum_that_hands_over_to_the_truth() -> None:
     config = load_config()
-    assert [phase.preset for phase in config.phase] == ["heavy", "mixed", "mixed-jpeg-noise", "webcam", "complex"]
+    assert [phase.preset for phase in config.phase] == ["heavy", "mixed", "mixed-jpeg-noise", "complex", "everyday"]
     alphas = [phase.alpha for phase in config.phase]
     assert alphas == sorted(alphas)
     assert config.phase[-1].alpha_end == 1.0
-    assert set(config.loss.terms) == {"psnr", "charbonnier", "fft"}
+    assert set(config.loss.terms) == {"psnr", "charbonnier"}
