@@ -43,7 +43,7 @@ def by_numpy(name: str, a: Planes, b: Planes) -> float:
         case "charbonnier":
             return float(np.mean(np.sqrt(error**2 + 1e-6)))
         case "psnr":
-            return math.log10(np.mean(error**2) + 1e-4)
+            return math.log10(max(np.mean(error**2), 10**-4.5))
         case "fft":
             spectrum = np.fft.rfft2(a) - np.fft.rfft2(b)
             return float(np.mean(np.abs(spectrum.real)) + np.mean(np.abs(spectrum.imag))) / 2 / math.sqrt(a.shape[1] * a.shape[2])
