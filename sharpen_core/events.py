@@ -61,10 +61,57 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class OutputLost:
-    """An output that the session can do without failed or is not there; the rest goes on."""
+    """An output failed or is not there; the rest goes on. `OutputOpened` follows when it could be opened again."""
 
     name: str
     error: SharpenError
 
 
-Event = StateChanged | CameraOpened | OutputOpened | PassingThrough | Sharpening | Failed | OutputLost
+@dataclass(frozen=True, slots=True)
+class CameraLost:
+    """The camera delivers no longer, and is opened again until it does; told again when the reason changes.
+
+    Attributes:
+        message: what happened, one line.
+        hint: what to do, one line.
+        retry_in_s: when it is tried next.
+    """
+
+    message: str
+    hint: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraBack:
+    """The camera that was lost delivers again, in a format that may be another one."""
+
+    name: str
+    format: CameraFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Nothing is captured or sharpened from now on; the outputs get a picture that says so. `reason` is one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The pause is over."""
+
+
+Event = (
+    StateChanged
+    | CameraOpened
+    | OutputOpened
+    | PassingThrough
+    | Sharpening
+    | Failed
+    | OutputLost
+    | CameraLost
+    | CameraBack
+    | Paused
+    | Resumed
+)

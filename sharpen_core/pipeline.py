@@ -1,81 +1,40 @@
 """The way of a frame: three threads, two one-place slots between them, and an end that always comes.
 
     capture ──▶ slot ──▶ sharpen ──▶ slot ──▶ output ──▶ the newest frame, for the preview
-       └─────── while the engine is silent ────▲
+       │  └────── while the engine is silent ────▲ ▲
+       │                                           │
+       └─ lost or paused ──▶ last good frame, then placeholder
 
-Each thread opens and closes its own device. The first error wins and ends the session; every state and error becomes an event.
+Each thread (`loops/capture.py`, `loops/sharpen.py`, `loops/output.py`) opens and closes its own device, and opens it again
+where that may help: a camera or virtual camera that vanishes does not end the session. What they share is `loops/belt.py`.
+The first error wins and ends the session; every state and error becomes an event.
 """
 
-import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from dataclasses import dataclass, replace
+from concurrent.futures import CancelledError
 
-import cv2
-
-from sharpen_core.capture.base import Camera, CameraFormat, EndOfClip
-from sharpen_core.errors import EngineInferenceFailed, OutputError, SharpenError, StopTimeout
-from sharpen_core.events import (
-    CameraOpened,
-    Event,
-    Failed,
-    OutputLost,
-    OutputOpened,
-    PassingThrough,
-    Sharpening,
-    State,
-    StateChanged,
-)
-from sharpen_core.frame import Frame, Size
-from sharpen_core.keep_up import KeepUp
+from sharpen_core.capture.base import Camera
+from sharpen_core.errors import SharpenError, StopTimeout
+from sharpen_core.events import Event, Failed, State, StateChanged
+from sharpen_core.frame import Size
+from sharpen_core.loops.belt import Belt, PipelineOptions, Preview
+from sharpen_core.loops.capture import CaptureLoop
+from sharpen_core.loops.output import OutputLoop
+from sharpen_core.loops.sharpen import SharpenLoop
 from sharpen_core.output.base import Output
 from sharpen_core.restorer import Restorer
-from sharpen_core.slot import Slot, SlotClosed, SlotTimeout
+from sharpen_core.slot import SlotClosed
 from sharpen_core.stats import Snapshot, Stats
+
+__all__ = ["Pipeline", "PipelineOptions", "Preview"]
 
 log = logging.getLogger(__name__)
 
-SILENT_AFTER_S = 0.25  # an engine that has not answered for this long is passed by
 STOP_TIMEOUT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineOptions:
-    """How a session runs.
-
-    Attributes:
-        lossless: take every frame, however long it takes, and wait rather than drop or pass through. For measuring and for files.
-        frame_limit: end after this many frames.
-        seconds_limit: end this long after the first frame.
-        output_size: size of what goes out; the camera's by default.
-        outputs_required: an output that fails ends the session; otherwise the others, and the preview, go on.
-    """
-
-    lossless: bool = False
-    frame_limit: int | None = None
-    seconds_limit: float | None = None
-    output_size: Size | None = None
-    outputs_required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A frame before and after, as it was sent. They are the same object when it passed through."""
-
-    before: Frame
-    after: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A frame on its way out, and how long it has waited between threads so far."""
-
-    preview: Preview
-    waited_ns: int
-    ready_ns: int
+USUAL_OPTIONS = PipelineOptions()
 
 
 class Pipeline:
@@ -87,8 +46,6 @@ class Pipeline:
         outputs: where frames go, all of them; may be empty.
         options: how the session runs.
         on_event: called from the session's threads; must return at once.
-
-    `strength` (0..1) and `mirror` may be set at any time and hold from the next frame on.
     """
 
     def __init__(
@@ -96,27 +53,20 @@ class Pipeline:
         camera: Camera,
         restorer_for: Callable[[Size], Restorer],
         outputs: Sequence[Output] = (),
-        options: PipelineOptions = PipelineOptions(),
+        options: PipelineOptions = USUAL_OPTIONS,
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
-        self.strength = 1.0
-        self.mirror = False
-        self._camera, self._restorer_for, self._outputs = camera, restorer_for, list(outputs)
-        self._options, self._on_event = options, on_event
-        self._to_sharpen: Slot[Frame] = Slot(lossless=options.lossless)
-        self._to_output: Slot[_Ready] = Slot(lossless=options.lossless)
-        self._format: Future[CameraFormat] = Future()
-        self._stopping = threading.Event()
-        self._engine_silent = threading.Event()
+        self._on_event = on_event
+        self._belt = Belt(options, on_event)
         self._lock = threading.Lock()
         self._state = State.IDLE
         self._error: SharpenError | None = None
-        self._stale = 0
-        self._sharpening_since_ns: int | None = None
-        self._newest: Preview | None = None
-        self._stats = Stats()
         self._finished = threading.Event()
-        loops = {"capture": self._capture, "sharpen": self._sharpen, "output": self._output}
+        loops = {
+            "capture": CaptureLoop(self._belt, camera).run,
+            "sharpen": SharpenLoop(self._belt, restorer_for).run,
+            "output": OutputLoop(self._belt, outputs, lambda: self._enter(State.RUNNING), self._fail).run,
+        }
         self._threads = [threading.Thread(target=self._top, args=(loop,), name=name, daemon=True) for name, loop in loops.items()]
         self._alive = len(self._threads)
 
@@ -132,12 +82,48 @@ class Pipeline:
         """The error that ended the session, if one did."""
         return self._error
 
+    @property
+    def strength(self) -> float:
+        """How much to sharpen, 0 to 1; may be set at any time and holds from the next frame on, as the others do."""
+        return self._belt.strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
+        self._belt.strength = strength
+
+    @property
+    def mirror(self) -> bool:
+        """Whether frames are flipped left to right."""
+        return self._belt.mirror
+
+    @mirror.setter
+    def mirror(self, mirror: bool) -> None:
+        self._belt.mirror = mirror
+
+    @property
+    def pausing(self) -> bool:
+        """Whether to pause while the preview is hidden and no output has a watcher."""
+        return self._belt.watch.wanted
+
+    @pausing.setter
+    def pausing(self, pausing: bool) -> None:
+        self._belt.watch.wanted = pausing
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody can see the preview."""
+        return self._belt.watch.hidden
+
+    @hidden.setter
+    def hidden(self, hidden: bool) -> None:
+        self._belt.watch.hidden = hidden
+
     def start(self) -> None:
         """Starts the session. Returns at once; what happens is told by events."""
         self._enter(State.STARTING)
-        if not self._options.lossless:
-            self._engine_silent.set()  # until the network is ready, frames go out as they come
-        self._stats = Stats()
+        if not self._belt.options.lossless:
+            self._belt.engine_silent.set()  # until the network is ready, frames go out as they come
+        self._belt.stats = Stats()
         for thread in self._threads:
             thread.start()
 
@@ -155,7 +141,7 @@ class Pipeline:
             return
         if not self._finished.is_set():
             self._enter(State.STOPPING)
-        self._begin_end()
+        self._belt.end()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -168,160 +154,12 @@ class Pipeline:
 
     def newest(self) -> Preview | None:
         """The newest frame that was sent, before and after; None before the first."""
-        return self._newest
+        return self._belt.newest
 
     def snapshot(self) -> Snapshot:
         """The session's figures up to now."""
-        return self._stats.snapshot(self._to_sharpen.dropped + self._to_output.dropped + self._stale)
-
-    # ---- the three threads -----------------------------------------------------------------------------------------
-
-    def _capture(self) -> None:
-        options = self._options
-        try:
-            opened = self._camera.open()
-            with contextlib.suppress(InvalidStateError):  # stopped meanwhile
-                self._format.set_result(opened)
-            self._on_event(CameraOpened(self._camera.name, opened))
-            began_s: float | None = None
-            seq = 0
-            while not self._stopping.is_set() and seq != options.frame_limit:
-                asked_ns = time.monotonic_ns()
-                pixels = self._camera.read()
-                now_ns = time.monotonic_ns()
-                began_s = began_s or now_ns / 1e9
-                if options.seconds_limit is not None and now_ns / 1e9 - began_s >= options.seconds_limit:
-                    break
-                if self.mirror:
-                    pixels = cv2.flip(pixels, 1)
-                frame = Frame(pixels, seq, now_ns)  # pyright: ignore[reportArgumentType]
-                self._stats.captured(now_ns - asked_ns)
-                if self._engine_silent.is_set():
-                    self._to_output.put(_Ready(Preview(frame, frame), 0, time.monotonic_ns()))
-                else:
-                    self._to_sharpen.put(frame)
-                seq += 1
-        except EndOfClip:
-            pass
-        finally:
-            self._format.cancel()  # nobody waits for a camera that did not open
-            self._to_sharpen.close()  # what is on its way is still finished
-            self._camera.close()
-
-    def _sharpen(self) -> None:
-        try:
-            restorer = self._restorer_for(self._format.result().size)
-            keep_up = KeepUp()
-            self._engine_silent.clear()
-            while True:
-                frame = self._to_sharpen.take()
-                taken_ns = time.monotonic_ns()
-                if frame.size != restorer.size:
-                    restorer = self._restorer_for(frame.size)
-                self._sharpening_since_ns = taken_ns
-                after = self._sharpened(restorer, keep_up, frame)
-                self._sharpening_since_ns = None
-                self._engine_silent.clear()
-                done_ns = time.monotonic_ns()
-                self._to_output.put(_Ready(Preview(frame, after), taken_ns - frame.captured_ns, done_ns))
-        finally:
-            self._to_output.close()
-
-    def _sharpened(self, restorer: Restorer, keep_up: KeepUp, frame: Frame) -> Frame:
-        """Returns the sharpened frame, or the frame itself when it is to pass through."""
-        before = keep_up.passing_reason
-        strength = self.strength
-        if strength <= 0 or not (self._options.lossless or keep_up.wants()):
-            return frame
-        began_ns = time.monotonic_ns()
-        try:
-            after = replace(frame, pixels=restorer.sharpen(frame.pixels, strength))
-        except EngineInferenceFailed as error:
-            if self._options.lossless:
-                raise
-            log.warning("sharpening failed: %s", error)
-            keep_up.failed(error.message)
-            after = frame
-        else:
-            took_ns = time.monotonic_ns() - began_ns
-            if not self._options.lossless:
-                keep_up.took(took_ns)
-            if keep_up.passing_reason is None:
-                self._stats.sharpened(took_ns)
-        if keep_up.passing_reason != before:
-            reason = keep_up.passing_reason
-            self._on_event(PassingThrough(reason) if reason else Sharpening())
-        return frame if keep_up.passing_reason else after
-
-    def _output(self) -> None:
-        opened: list[Output] = []
-        last_seq = -1
-        silent_told = False
-        try:
-            self._open_outputs(self._format.result(), opened)
-            while True:
-                try:
-                    ready = self._to_output.take(None if self._options.lossless else SILENT_AFTER_S)
-                except SlotTimeout:
-                    if self._engine_is_stuck() and not silent_told:
-                        self._engine_silent.set()
-                        silent_told = True
-                        self._on_event(PassingThrough("the engine does not answer, so the picture goes out unsharpened"))
-                    continue
-                if silent_told and not self._engine_silent.is_set():
-                    silent_told = False
-                    self._on_event(Sharpening())
-                if ready.preview.after.seq <= last_seq:
-                    self._stale += 1  # a late answer to a frame that went out unsharpened
-                    continue
-                last_seq = ready.preview.after.seq
-                self._send(ready, opened)
-        finally:
-            self._close_outputs(opened)
-
-    def _engine_is_stuck(self) -> bool:
-        since_ns = self._sharpening_since_ns
-        return since_ns is not None and time.monotonic_ns() - since_ns > SILENT_AFTER_S * 1e9
-
-    def _open_outputs(self, camera: CameraFormat, opened: list[Output]) -> None:
-        """Opens every output into `opened`, so that those that were opened are closed even when a later one fails."""
-        for output in self._outputs:
-            try:
-                output.open(self._options.output_size or camera.size, camera.fps)
-            except OutputError as error:
-                self._lose(output, error)
-            else:
-                opened.append(output)
-                self._on_event(OutputOpened(output.name))
-        self._enter(State.RUNNING)
-
-    def _send(self, ready: _Ready, opened: list[Output]) -> None:
-        began_ns = time.monotonic_ns()
-        frame = ready.preview.after
-        for output in list(opened):
-            try:
-                output.send(frame)
-            except OutputError as error:
-                self._lose(output, error)
-                opened.remove(output)
-                output.close()
-        self._newest = ready.preview
-        waited_ns = ready.waited_ns + began_ns - ready.ready_ns
-        self._stats.sent(frame.captured_ns, waited_ns, time.monotonic_ns() - began_ns)
-
-    def _lose(self, output: Output, error: OutputError) -> None:
-        if self._options.outputs_required:
-            raise error
-        log.warning("output %s: %s", output.name, error)
-        self._on_event(OutputLost(output.name, error))
-
-    def _close_outputs(self, opened: list[Output]) -> None:
-        """Closes all of them; a file that cannot be completed is an error of the session."""
-        for output in opened:
-            try:
-                output.close()
-            except OutputError as error:
-                self._fail(error)
+        belt = self._belt
+        return belt.stats.snapshot(belt.to_sharpen.dropped + belt.to_output.dropped + belt.stale)
 
     # ---- beginning and end -----------------------------------------------------------------------------------------
 
@@ -350,14 +188,7 @@ class Pipeline:
             self._error = self._error or error
         if first:
             self._on_event(Failed(error))
-        self._begin_end()
-
-    def _begin_end(self) -> None:
-        """Wakes every thread so that it leaves."""
-        self._stopping.set()
-        self._format.cancel()
-        self._to_sharpen.close()
-        self._to_output.close()
+        self._belt.end()
 
     def _enter(self, state: State) -> None:
         with self._lock:

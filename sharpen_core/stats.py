@@ -41,7 +41,8 @@ class Snapshot:
         fps: frames sent per second over the last two seconds.
         recent_latency_ms: median latency of those frames.
         recent_cpu_percent: of this process since the snapshot before, 100 for one whole core.
-        mean_fps: frames sent per second from the first to the last frame.
+        mean_fps: frames sent per second from the first to the last frame, pauses left out.
+        paused_s: how long the session paused because nobody watched.
         first_frame_ms: from the start to the first frame sent.
         latency_ms: from the camera's delivery of a frame to the return of its last send.
         stage_ms: the parts: reading the camera (waiting for it included), waiting between threads, sharpening, sending.
@@ -58,6 +59,7 @@ class Snapshot:
     recent_latency_ms: float = 0.0
     recent_cpu_percent: float = 0.0
     mean_fps: float = 0.0
+    paused_s: float = 0.0
     first_frame_ms: float = 0.0
     latency_ms: Percentiles = field(default_factory=Percentiles)
     stage_ms: dict[str, Percentiles] = field(default_factory=dict[str, Percentiles])
@@ -83,6 +85,8 @@ class Stats:
         self._recent: deque[tuple[int, float]] = deque(maxlen=1000)  # (sent, latency in ms)
         self._began_ns = clock()
         self._first_sent_ns = self._last_sent_ns = 0
+        self._paused_ns = 0  # without the pause that lasts
+        self._pause_began_ns: int | None = None
         self._process = psutil.Process()
         self._cpu_began_s = self._cpu_s()
         self._cpu_before = (self._began_ns, self._cpu_began_s)
@@ -113,6 +117,18 @@ class Stats:
             self._stages["wait"].append(waited_ns / 1e6)
             self._stages["send"].append(took_ns / 1e6)
 
+    def paused(self) -> None:
+        """A pause begins."""
+        with self._lock:
+            self._pause_began_ns = self._clock()
+
+    def resumed(self) -> None:
+        """The pause is over."""
+        with self._lock:
+            if self._pause_began_ns is not None:
+                self._paused_ns += self._clock() - self._pause_began_ns
+            self._pause_began_ns = None
+
     def snapshot(self, dropped: int) -> Snapshot:
         """Returns the figures; `dropped` is counted by the slots."""
         now = self._clock()
@@ -122,6 +138,7 @@ class Stats:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             before, self._cpu_before = self._cpu_before, (now, self._cpu_s())
             now_cpu, first_ns, last_ns = self._cpu_before, self._first_sent_ns, self._last_sent_ns
+            over_ns, lasting_ns = self._paused_ns, now - (self._pause_began_ns or now)
         recent = [(at, latency_ms) for at, latency_ms in recent if now - at <= WINDOW_NS]
         return Snapshot(
             *counts,
@@ -130,7 +147,8 @@ class Stats:
             fps=_rate_of([at for at, _ in recent]),
             recent_latency_ms=Percentiles.of([latency_ms for _, latency_ms in recent]).p50,
             recent_cpu_percent=_share(before, now_cpu),
-            mean_fps=_rate(counts[-1] - 1, last_ns - first_ns),
+            mean_fps=_rate(counts[-1] - 1, last_ns - first_ns - over_ns),
+            paused_s=round((over_ns + lasting_ns) / 1e9, 2),
             first_frame_ms=round((first_ns - self._began_ns) / 1e6, 1) if first_ns else 0.0,
             latency_ms=Percentiles.of(latencies),
             stage_ms={stage: Percentiles.of(values) for stage, values in stages.items()},

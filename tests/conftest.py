@@ -12,6 +12,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     patch = pytest.MonkeyPatch()
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         patch.setenv(name, str(root / name.lower()))
+    patch.setenv("PIPEWIRE_RUNTIME_DIR", str(root / "no-pipewire"))  # nothing is published on the desktop of who runs the tests
     patch.delenv("SHARPENED_CAMERA_MODELS", raising=False)
     yield
     patch.undo()

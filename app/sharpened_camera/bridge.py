@@ -15,10 +15,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from sharpen_core.errors import SharpenError, StopTimeout
-from sharpen_core.events import CameraOpened, Event, Failed, OutputLost, OutputOpened, PassingThrough, Sharpening, State, StateChanged
+from sharpen_core.events import (
+    CameraBack,
+    CameraLost,
+    CameraOpened,
+    Event,
+    Failed,
+    OutputLost,
+    OutputOpened,
+    PassingThrough,
+    Paused,
+    Resumed,
+    Sharpening,
+    State,
+    StateChanged,
+)
 from sharpen_core.pipeline import Pipeline, Preview
 from sharpen_core.slot import Slot, SlotClosed
 from sharpen_core.stats import Snapshot
@@ -46,15 +60,19 @@ class Bridge(QObject):
     Events of a session that was replaced are dropped, so that what the signals tell is always about the newest one.
 
     Args:
-        make_pipeline: builds the pipeline of a session; strength and mirror are set here.
+        make_pipeline: builds the pipeline of a session; what can be changed while it runs is set here.
     """
 
     state_changed = Signal(object)  # State
     camera_opened = Signal(object)  # CameraOpened
+    camera_lost = Signal(object)  # CameraLost
+    camera_back = Signal(object)  # CameraBack
     output_opened = Signal(object)  # OutputOpened
     output_lost = Signal(object)  # OutputLost
     passing_through = Signal(object)  # PassingThrough
-    sharpening = Signal()
+    sharpening = Signal(object)  # Sharpening
+    paused = Signal(object)  # Paused
+    resumed = Signal(object)  # Resumed
     failed = Signal(object)  # SharpenError that ended the session
     left_behind = Signal(object)  # StopTimeout: a session did not end in time
 
@@ -64,11 +82,23 @@ class Bridge(QObject):
         super().__init__()
         self._make_pipeline = make_pipeline
         self._settings = Settings()
+        self._hidden = False
         self._state = State.IDLE
         self._number = 0
         self._pipeline: Pipeline | None = None
         self._pipeline_number = 0
         self._tuning = threading.Lock()
+        self._signals: dict[type[Event], SignalInstance] = {
+            CameraOpened: self.camera_opened,
+            CameraLost: self.camera_lost,
+            CameraBack: self.camera_back,
+            OutputOpened: self.output_opened,
+            OutputLost: self.output_lost,
+            PassingThrough: self.passing_through,
+            Sharpening: self.sharpening,
+            Paused: self.paused,
+            Resumed: self.resumed,
+        }
         self._orders: Slot[_Order] = Slot()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._worker = threading.Thread(target=self._work, name="sessions", daemon=True)
@@ -95,7 +125,7 @@ class Bridge(QObject):
             self._enter(State.STOPPING)
 
     def apply(self, settings: Settings) -> None:
-        """Takes over changed settings: strength and mirror at once, the others by a new session.
+        """Takes over changed settings: strength, mirror and pausing at once, the others by a new session.
 
         A session that the user ended stays ended; one that failed is tried again when a change may have cured it.
         """
@@ -104,6 +134,12 @@ class Bridge(QObject):
         if restart:
             self.start(settings)
         elif pipeline := self._pipeline:
+            self._tune(pipeline)
+
+    def set_hidden(self, hidden: bool) -> None:
+        """Tells whether nobody can see the window's picture, which is when the session may pause."""
+        self._hidden = hidden
+        if pipeline := self._pipeline:
             self._tune(pipeline)
 
     def newest(self) -> Preview | None:
@@ -137,21 +173,12 @@ class Bridge(QObject):
             event = StateChanged(State.FAILED)
         if number != self._number:
             return
-        match event:
-            case StateChanged(state=state):
-                self._enter(state)
-            case CameraOpened():
-                self.camera_opened.emit(event)
-            case OutputOpened():
-                self.output_opened.emit(event)
-            case OutputLost():
-                self.output_lost.emit(event)
-            case PassingThrough():
-                self.passing_through.emit(event)
-            case Sharpening():
-                self.sharpening.emit()
-            case Failed(error=error):
-                self.failed.emit(error)
+        if isinstance(event, StateChanged):
+            self._enter(event.state)
+        elif isinstance(event, Failed):
+            self.failed.emit(event.error)
+        else:
+            self._signals[type(event)].emit(event)
 
     def _enter(self, state: State) -> None:
         if state is not self._state:
@@ -206,6 +233,7 @@ class Bridge(QObject):
     def _tune(self, pipeline: Pipeline) -> None:
         with self._tuning:  # so that the worker does not put back what the window has just changed
             pipeline.strength, pipeline.mirror = self._settings.strength, self._settings.mirror
+            pipeline.pausing, pipeline.hidden = self._settings.pause, self._hidden
 
     def _post(self, number: int, event: Event | StopTimeout) -> None:
         with contextlib.suppress(RuntimeError):  # Qt is gone already, but a stuck device has come back to life

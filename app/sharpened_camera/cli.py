@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -66,12 +66,21 @@ def run(
     ] = None,
     fps: Annotated[float, typer.Option(min=1.0, max=120.0, help="Wanted frames per second.")] = 30.0,
     output: Annotated[
-        list[str] | None, typer.Option(help="virtual, none or a FILE to record; may be given several times. By default the virtual camera.")
+        list[str] | None,
+        typer.Option(help="virtual (all there are), pipewire, none or a FILE to record; may be given several times. By default virtual."),
     ] = None,
     model: ModelOption = None,
     engine: EngineOption = "auto",
+    precision: Annotated[
+        Literal["auto", "f32", "bf16", "f16", "int8"],
+        typer.Option(help="What to compute in; `models` tells what each model has. auto: bf16 where CPU and model have it, else f32."),
+    ] = "auto",
     strength: StrengthOption = 1.0,
     mirror: Annotated[bool, typer.Option("--mirror", help="Flip the picture that others see, left to right.")] = False,
+    reopen: Annotated[
+        bool, typer.Option("--reopen/--no-reopen", help="Open a camera or virtual camera that vanishes again when it is back, or end.")
+    ] = True,
+    pause: Annotated[bool, typer.Option("--pause/--no-pause", help="Rest while no program takes frames from the virtual camera.")] = True,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
     fastest: Annotated[
@@ -86,8 +95,9 @@ def run(
     from sharpened_camera.headless import run_headless
 
     request = SessionRequest(
-        camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=model, engine=engine, strength=strength,
-        mirror=mirror, fastest=fastest, frames=frames, seconds=seconds,
+        camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=model, engine=engine,
+        precision=None if precision == "auto" else precision, strength=strength, mirror=mirror,
+        fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
     )  # fmt: skip
     run_headless(request, as_json=as_json)
 
@@ -126,9 +136,35 @@ def models(as_json: JsonOption = False) -> None:
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what is here and what is missing, layer by layer, with the fix."""
-    from sharpened_camera.doctor import print_findings
+    from sharpened_camera.diagnosis.report import diagnose
 
-    raise typer.Exit(print_findings(as_json=as_json))
+    report = diagnose()
+    typer.echo(report.as_json() if as_json else report.as_text())
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def setup(
+    number: Annotated[
+        int | None, typer.Option(min=0, max=255, help="Which /dev/video* to make; by default 42 or the next that is free.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take away what setup wrote, and nothing else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Make the virtual camera exist for good. Shows first what it will do, and asks."""
+    from sharpened_camera.camera_setup.command import set_up_here
+    from sharpened_camera.camera_setup.linux import Surroundings, Wish
+
+    set_up_here(Wish(number, undo, dry_run, yes), Surroundings(say=typer.echo, ask=_ask))
+
+
+def _ask(question: str) -> bool:
+    if not sys.stdin.isatty():
+        from sharpened_camera.camera_setup.errors import NotAllowed
+
+        raise NotAllowed("nobody is there to ask; nothing was changed", "to go on without a question: --yes")
+    return typer.confirm(question)
 
 
 def _terminate(*_: object) -> NoReturn:

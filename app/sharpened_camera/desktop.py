@@ -47,6 +47,7 @@ def make_pipeline(settings: Settings, on_event: Callable[[Event], None]) -> Pipe
     """
     request = SessionRequest(
         camera=settings.camera,
+        camera_path=settings.camera_path,
         size=Size.parse(settings.size) if settings.size else None,
         fps=settings.fps,
         outputs_required=False,

@@ -8,8 +8,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sharpen_core.capture.base import CameraFormat
 from sharpen_core.errors import StopTimeout
-from sharpen_core.events import CameraOpened, Event, OutputLost, OutputOpened, PassingThrough, Sharpening
+from sharpen_core.events import (
+    CameraBack,
+    CameraLost,
+    CameraOpened,
+    Event,
+    OutputLost,
+    OutputOpened,
+    PassingThrough,
+    Paused,
+    Resumed,
+    Sharpening,
+)
 from sharpen_core.output.virtual_camera import virtual_camera_status
 from sharpen_core.stats import Snapshot
 from sharpened_camera.application import Session, SessionRequest
@@ -30,11 +42,11 @@ def run_headless(request: SessionRequest, *, as_json: bool) -> None:
         nonlocal size
         if isinstance(event, CameraOpened):
             size = str(event.format.size)
-            console.print(f"camera: {event.name}, {size} at {event.format.fps:.4g} fps ({event.format.pixel_format})", markup=False)
-        elif line := _line(event):
+        if line := _line(event):
             console.print(line, markup=False)
 
     session = Session(request, tell)
+    session.pipeline.hidden = bool(session.outputs)  # without one, the figures are what is looked at
     if not request.outputs and not session.outputs:
         status = virtual_camera_status()
         console.print(f"no virtual camera: {status.install_hint} (then pick '{status.name_to_pick}' in the call)", markup=False)
@@ -53,6 +65,16 @@ def run_headless(request: SessionRequest, *, as_json: bool) -> None:
 
 def _line(event: Event) -> str:
     match event:
+        case CameraOpened(name, delivered):
+            return f"camera: {name}, {_format(delivered)}"
+        case CameraLost(message, hint):
+            return f"camera lost: {message}. {hint}"
+        case CameraBack(name, delivered):
+            return f"camera back: {name}, {_format(delivered)}"
+        case Paused(reason):
+            return f"paused: {reason}"
+        case Resumed():
+            return "resumed"
         case OutputOpened(name):
             return f"output: {name}"
         case PassingThrough(reason):
@@ -63,6 +85,10 @@ def _line(event: Event) -> str:
             return f"lost {name}: {error}"
         case _:
             return ""
+
+
+def _format(delivered: CameraFormat) -> str:
+    return f"{delivered.size} at {delivered.fps:.4g} fps ({delivered.pixel_format})"
 
 
 def _watch(session: Session, console: Console) -> None:

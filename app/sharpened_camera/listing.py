@@ -11,15 +11,16 @@ from rich.table import Table
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import formats_of, list_cameras
 from sharpen_core.model_store import DEFAULT_MODEL, Manifest, Model, list_models
+from sharpen_core.output.pipewire.status import find_pipewire
 from sharpen_core.output.virtual_camera import virtual_camera_status
 
 
 def print_devices(*, as_json: bool) -> None:
-    """Prints the cameras and the state of the virtual camera."""
+    """Prints the cameras and the state of the virtual cameras."""
     cameras, status = list_cameras(), virtual_camera_status()
     if as_json:
         listed = [asdict(camera) | {"formats": [_format(offer) for offer in formats_of(camera)]} for camera in cameras]
-        print(json.dumps({"cameras": listed, "virtual_camera": asdict(status)}))
+        print(json.dumps({"cameras": listed, "virtual_camera": asdict(status), "pipewire": asdict(find_pipewire())}))
         return
     for camera in cameras:
         print(f"camera {camera.index}: {camera.name} ({camera.path})")
@@ -34,6 +35,10 @@ def print_devices(*, as_json: bool) -> None:
         print(f"virtual camera {status.device}: pick '{status.name_to_pick}' in the call")
     else:
         print(f"no virtual camera: {status.problem}. {status.install_hint} (then pick '{status.name_to_pick}' in the call)")
+    if sys.platform == "linux":
+        pipewire = find_pipewire()
+        state = f"pick '{pipewire.name_to_pick}' in the call" if pipewire.available else f"{pipewire.problem}. {pipewire.install_hint}"
+        print(f"PipeWire camera: {state}")
 
 
 def _format(offer: CameraFormat) -> str:

@@ -16,7 +16,7 @@ from sharpen_core.model_store import APP_NAME
 
 Show = Literal["split", "before", "after"]
 
-SESSION_FIELDS = ("camera", "size", "fps", "model", "engine")
+SESSION_FIELDS = ("camera", "camera_path", "size", "fps", "model", "engine")
 """Changing one of these needs a new session; the others take effect at once."""
 
 
@@ -25,12 +25,14 @@ class Settings(BaseModel):
 
     Attributes:
         camera: what to capture: a camera's name, "test" for the test picture, or the path of a clip; None for the first camera.
+        camera_path: the lasting path of that camera: of several with its name, the one there is meant.
         size: such as "1280x720"; None leaves it to the camera.
         fps: frames per second to ask the camera for.
         model: name of the model; None for the default one.
         engine: what runs the network.
         strength: 0 is off, 1 is all that the network does.
         mirror: flip what others see.
+        pause: rest while the window is hidden and nobody watches.
         show: what the preview shows.
         split: where the preview is split, 0 at its left edge, 1 at its right.
         geometry: where the window was, as Qt writes it, in base64.
@@ -39,12 +41,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     camera: str | None = None
+    camera_path: str | None = None
     size: str | None = None
     fps: float = Field(default=30.0, ge=1, le=240)
     model: str | None = None
     engine: Literal["auto", "openvino", "onnxruntime", "identity"] = "auto"
     strength: float = Field(default=1.0, ge=0, le=1)
     mirror: bool = False
+    pause: bool = True
     show: Show = "split"
     split: float = Field(default=0.5, ge=0, le=1)
     geometry: str = ""

@@ -20,6 +20,7 @@ OWN_NAME = "Sharpened Camera"
 _BACKENDS = {"Linux": cv2.CAP_V4L2, "Windows": cv2.CAP_DSHOW, "Darwin": cv2.CAP_AVFOUNDATION}
 # What OpenCV decodes, best first. Read as anything else, a camera delivers errors or wrong colours.
 _PIXEL_FORMATS = ("MJPG", "JPEG", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "XR24", "AR24", "GREY")
+_LASTING_LINKS = ("by-id/*", "by-path/*")
 _VIRTUAL_NAMES = ("virtual", "unity video capture", "dummy video device", "droidcam", "obs-camera")
 
 
@@ -31,7 +32,7 @@ class CameraDevice:
         name: what the system calls it.
         index: OpenCV's number for it; means this camera only together with `backend`.
         backend: OpenCV's number for the system's camera interface, such as `cv2.CAP_V4L2`.
-        path: the device node or the system's identifier; stays the same when cameras come and go. May be empty.
+        path: the device node or the system's identifier. May be empty.
         vid, pid: USB vendor and product, None where the system does not tell.
     """
 
@@ -41,6 +42,19 @@ class CameraDevice:
     path: str
     vid: int | None = None
     pid: int | None = None
+
+    @property
+    def stable_path(self) -> str:
+        """The path by which to remember the camera: on Linux a link of udev's that names it or its socket, where there is one.
+
+        A node's number means another camera when cameras come and go.
+        """
+        if self.path.startswith("/dev/"):
+            node = os.path.realpath(self.path)
+            for link in (link for links in _LASTING_LINKS for link in sorted(Path("/dev/v4l").glob(links))):
+                if os.path.realpath(link) == node:
+                    return str(link)
+        return self.path
 
     @property
     def is_virtual(self) -> bool:
@@ -68,17 +82,21 @@ def list_cameras() -> list[CameraDevice]:
     return sorted(found.values(), key=lambda camera: (camera.is_virtual, camera.index))
 
 
-def find_camera(text: str) -> CameraDevice:
+def find_camera(text: str, path: str | None = None) -> CameraDevice:
     """Finds a camera by its path, name, number or a part of its name, tried in this order; case does not matter.
+
+    Args:
+        text: what the user said.
+        path: of several cameras with this name, the one with this lasting path is meant.
 
     Raises:
         CameraNotFound: no camera fits; the hint lists those that exist.
     """
     cameras = list_cameras()
     wanted = text.strip().lower()
-    for camera in cameras:
-        if wanted in (camera.path.lower(), camera.name.lower()) or _same_node(text, camera):
-            return camera
+    named = [camera for camera in cameras if wanted in (camera.path.lower(), camera.name.lower()) or _same_node(text, camera)]
+    for camera in [camera for camera in named if path and camera.stable_path == path] + named:
+        return camera
     by_number = [camera for camera in cameras if wanted.isdigit() and camera.index == int(wanted)]
     by_part = [camera for camera in cameras if wanted and not wanted.isdigit() and wanted in camera.name.lower()]
     for camera in by_number + by_part:

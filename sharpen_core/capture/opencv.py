@@ -12,6 +12,7 @@ import numpy as np
 
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import CameraDevice, describe_cameras, formats_of, holders_of, list_cameras
+from sharpen_core.capture.identity import Identity
 from sharpen_core.capture.pace import Clock, Sleep
 from sharpen_core.capture.testchart import USUAL_SIZE
 from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound
@@ -20,6 +21,7 @@ from sharpen_core.frame import Pixels, Size
 _FIRST_FRAME_S = 5.0  # some cameras need seconds to start; what fails for longer is broken
 _GRACE_S = 2.0
 _RETRY_S = 0.02
+_NAP_S = 1.0  # clocks that drift apart by less were not stopped by a sleeping computer
 
 
 class Capture(Protocol):
@@ -33,8 +35,17 @@ class Capture(Protocol):
     def release(self) -> None: ...  # noqa: D102
 
 
+def slept_s() -> float:
+    """How long this computer has slept since it was started, in seconds; 0 on systems that do not tell."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 class OpenCVCamera:
     """Delivers what a camera sees.
+
+    Opened again after it was lost, it is looked for by its path and name: its number may be another one.
 
     MJPG is asked for first, since uncompressed video is too much for USB 2 at 1280x720 (5 frames a second). The size
     is that of the first frame that really comes, whatever the driver claims.
@@ -48,7 +59,9 @@ class OpenCVCamera:
         *,
         clock: Clock = time.monotonic,
         sleep: Sleep = time.sleep,
+        slept: Clock = slept_s,
         capture: Callable[[int, int], Capture] = cv2.VideoCapture,
+        cameras: Callable[[], list[CameraDevice]] | None = None,
     ) -> None:
         """Only remembers; `open` takes hold of the camera.
 
@@ -58,14 +71,20 @@ class OpenCVCamera:
             fps: to ask for; the camera may deliver less.
             clock: monotonic seconds; for tests.
             sleep: waits for seconds; for tests.
+            slept: how long the computer has slept, in seconds; for tests.
             capture: makes a `cv2.VideoCapture` from index and backend; for tests.
+            cameras: lists the cameras, as `list_cameras`; for tests.
         """
         self._device = device
         self._wanted = size
         self._fps = fps
         self._clock = clock
         self._sleep = sleep
+        self._slept = slept
+        self._slept_s = 0.0  # when the last frame came
+        self._identity: Identity | None = None  # once it has worked
         self._make_capture = capture
+        self._cameras = cameras
         self._capture: Capture | None = None
         self._size = USUAL_SIZE
 
@@ -85,17 +104,23 @@ class OpenCVCamera:
         """
         self.close()
         _quieten()
+        if self._identity:
+            self._device = self._identity.find()
         try:
-            return self._open()
+            opened = self._open()
         except BaseException:
             self.close()
             raise
+        self._identity = self._identity or Identity(self._device, self._cameras or list_cameras)
+        self._identity.note(self._device)
+        return opened
 
     def read(self) -> Pixels:
         """Waits for the next frame: (H, W, 3) uint8 RGB, C-contiguous, owned by the caller.
 
         Raises:
-            CameraDisconnected: no frame came for 2 s, the camera was unplugged, or its frames changed their size.
+            CameraDisconnected: no frame came for 2 s, or none when the computer woke from sleep, the camera was unplugged, or its
+                frames changed their size.
         """
         if self._capture is None:
             raise CameraDisconnected(f"the camera '{self.name}' is not open")
@@ -112,6 +137,7 @@ class OpenCVCamera:
         self._capture = None
 
     def _open(self) -> CameraFormat:
+        self._slept_s = self._slept()
         self._capture = capture = self._make_capture(self._device.index, self._device.backend)
         if not capture.isOpened():
             self.close()  # our own hold must not count when we look who holds it
@@ -146,9 +172,12 @@ class OpenCVCamera:
             except cv2.error:
                 delivered, picture = False, None
             if delivered and picture is not None and picture.size:
+                self._slept_s = self._slept()
                 return _to_rgb(picture)
             if _is_gone(self._device):
                 raise CameraDisconnected(f"the camera '{self.name}' was unplugged", "Plug it in again")
+            if self._slept() - self._slept_s > _NAP_S:
+                raise CameraDisconnected(f"the camera '{self.name}' did not wake up with the computer", "Plug it out and in again")
             if self._clock() >= give_up_s:
                 raise CameraDisconnected(f"the camera '{self.name}' delivers no frames", "Plug it out and in again")
             self._sleep(_RETRY_S)

@@ -20,7 +20,15 @@ _MEDIA_SUFFIXES = (
 )  # fmt: skip
 
 
-def select_camera(text: str | None, size: Size | None = None, fps: float | None = None, *, paced: bool = True, loop: bool = True) -> Camera:
+def select_camera(
+    text: str | None,
+    size: Size | None = None,
+    fps: float | None = None,
+    *,
+    path: str | None = None,
+    paced: bool = True,
+    loop: bool = True,
+) -> Camera:
     """Chooses a source of frames; nothing is opened yet.
 
     Args:
@@ -28,6 +36,7 @@ def select_camera(text: str | None, size: Size | None = None, fps: float | None 
             the first real camera, or the test chart on a machine without one.
         size: of the frames; None for the source's own (the test chart's is 1280x720).
         fps: to ask a camera for, 30 unless given; clips keep their own rate.
+        path: the lasting path of the camera that is meant, should several have this name.
         paced: whether clips and the test chart deliver in real time; cameras always do.
         loop: whether a clip starts again at its end.
 
@@ -37,11 +46,16 @@ def select_camera(text: str | None, size: Size | None = None, fps: float | None 
     if text is not None and text != TEST_CHART:
         if _is_clip(text):
             return ClipCamera(Path(text), size, loop, paced)
-        return OpenCVCamera(find_camera(text), size, fps or _USUAL_FPS)
+        return OpenCVCamera(find_camera(text, path), size, fps or _USUAL_FPS)
     device = None if text == TEST_CHART else _first_real_camera()
     if device is None:
         return TestChartCamera(size or USUAL_SIZE, fps or _USUAL_FPS, paced)
     return OpenCVCamera(device, size, fps or _USUAL_FPS)
+
+
+def is_device(camera: Camera) -> bool:
+    """Whether it can be unplugged, and come back: unlike a clip or the test chart."""
+    return not isinstance(camera, ClipCamera | TestChartCamera)
 
 
 def _first_real_camera() -> CameraDevice | None:

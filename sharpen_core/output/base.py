@@ -9,7 +9,7 @@ class Output(Protocol):
     """A receiver of frames.
 
     One thread calls `open`, then `send` for each frame, then `close`, which may follow a failure and may be called
-    twice. The size given to `open` holds until `close`: frames of another size are letterboxed by the output.
+    twice; after it the output can be opened again. The size given to `open` holds until `close`: frames of another size are letterboxed by the output.
     """
 
     @property
@@ -31,6 +31,10 @@ class Output(Protocol):
         Raises:
             OutputError: the device or file no longer takes frames.
         """
+        ...
+
+    def watchers(self) -> int | None:
+        """How many programs take frames from it now; None where that cannot be known. Called while open, up to 20 times a second."""
         ...
 
     def close(self) -> None:

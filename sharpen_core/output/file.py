@@ -102,6 +102,10 @@ class FileRecorder:
             self._abandon()
             raise
 
+    def watchers(self) -> int | None:
+        """Cannot be known."""
+        return None
+
     def close(self) -> None:
         """Completes the file and gives it its name; without a frame, removes it.
 

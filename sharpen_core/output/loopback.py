@@ -51,6 +51,11 @@ class Loopback:
         match = re.search(r":(\d+)x(\d+)(?:@|$)", _read(self.entry / "format"))
         return Size(height=int(match[2]), width=int(match[1])) if match else None
 
+    def pixel_format(self) -> str | None:
+        """The pixel format that readers get now, such as "YU12", which is I420; None where the driver does not say."""
+        match = re.match(r"(\w{4}):", _read(self.entry / "format"))
+        return match[1] if match else None
+
 
 def find_loopback(label: str, root: Path = Path("/")) -> Loopback:
     """Finds our device by its label; of several, the one with the lowest number.

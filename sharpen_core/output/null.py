@@ -40,6 +40,10 @@ class NullOutput:
             raise OutputError(f"{self._name} is not open")
         self.sent += 1
 
+    def watchers(self) -> int | None:
+        """Cannot be known."""
+        return None
+
     def close(self) -> None:
         """Stops taking frames."""
         self._open = False

@@ -14,9 +14,11 @@ from sharpen_core.holders import holders
 from sharpen_core.letterbox import even_size, fit_even
 from sharpen_core.output.driver import LABEL, OBS_NAME, Driver, System, find_driver
 from sharpen_core.output.i420 import rgb_to_i420
-from sharpen_core.output.loopback_lock import is_free
+from sharpen_core.output.loopback_lock import is_free, release
+from sharpen_core.output.loopback_watch import LoopbackWatch
 
 _CHECK_INTERVAL_S = 1.0
+_I420 = "YU12"  # as Linux calls it
 
 # How pyvirtualcam 0.15 words that another program writes to the device. A loopback with exclusive_caps=1 stops being an
 # output for others while it has a writer. The third is OBS's shared queue on Windows, the last two OBS's on macOS.
@@ -67,6 +69,7 @@ class _Session:
     camera: Any
     size: Size
     next_check_s: float
+    watch: LoopbackWatch | None
 
 
 class VirtualCamera:
@@ -75,7 +78,7 @@ class VirtualCamera:
     The size is fixed while it is open, because a device cannot change it under a reader: other frames are letterboxed,
     and an odd last row or column is cut off. `send` never waits for a frame's time.
 
-    On Linux a failed write is only printed by pyvirtualcam, so once a second the device itself is looked at.
+    On Linux a failed write is only printed by pyvirtualcam. So each frame's arrival is checked, and once a second the device itself.
     """
 
     def __init__(
@@ -122,9 +125,10 @@ class VirtualCamera:
         size = even_size(size)
         driver = find_driver(self._label, self._system)
         camera = self._open_camera(driver, size, fps)
-        self._session = _Session(driver, camera, size, self._clock() + _CHECK_INTERVAL_S)
+        watch = LoopbackWatch(driver.loopback.node, self._system.root / "proc") if driver.loopback else None
+        self._session = _Session(driver, camera, size, self._clock() + _CHECK_INTERVAL_S, watch)
         try:
-            _check(driver, size)
+            self._check(self._session)
         except OutputError:
             self.close()
             raise
@@ -166,40 +170,66 @@ class VirtualCamera:
         """Hands one frame over at once.
 
         Raises:
-            OutputError: it is not open, or the device has gone or changed.
+            OutputBusy: another program writes to the device too, or has changed its format.
+            OutputError: it is not open, or the device has gone, or takes nothing.
         """
         session = self._session
         if session is None:
             raise OutputError(f"{self._label} is not open")
         if self._clock() >= session.next_check_s:
             session.next_check_s = self._clock() + _CHECK_INTERVAL_S
-            _check(session.driver, session.size)
+            self._check(session)
+        picture = rgb_to_i420(fit_even(frame.pixels, session.size))
+        if session.watch:
+            session.watch.before_write()
         try:
-            session.camera.send(rgb_to_i420(fit_even(frame.pixels, session.size)))
+            session.camera.send(picture)
         except (RuntimeError, OSError) as exc:
             raise OutputError(f"{session.driver.name_to_pick} takes no more frames: {exc}", "start again") from exc
+        if session.watch:
+            session.watch.after_write()
+            if session.watch.writes_fail:
+                self._check(session)  # may know why
+                raise OutputError(
+                    f"{session.driver.name_to_pick} takes no frames", "close the programs that show it, or load its driver again"
+                )
+
+    def watchers(self) -> int | None:
+        """How many programs read the device; None where the system does not tell, which is everywhere but on Linux."""
+        session = self._session
+        return session.watch.watchers() if session and session.watch else None
 
     def close(self) -> None:
         """Lets go of the device; apps then see it without a picture, or not at all."""
         session, self._session = self._session, None
-        if session is not None:
-            session.camera.close()
+        if session is None:
+            return
+        if session.watch:
+            session.watch.close()
+        session.camera.close()
+        if session.driver.loopback:
+            release(session.driver.loopback.node)
 
+    def _check(self, session: _Session) -> None:
+        """Looks at the device itself, where the system lets us.
 
-def _check(driver: Driver, size: Size) -> None:
-    """Looks at the device itself, where the system lets us.
-
-    Raises:
-        OutputBusy: a reader holds it at another size: the driver then ignores ours without a word.
-        OutputError: it has gone.
-    """
-    loopback = driver.loopback
-    if loopback is None:
-        return
-    if not loopback.is_there():
-        raise OutputError(f"the virtual camera {loopback.label} has gone from {loopback.node}", "its driver was unloaded; start again")
-    actual = loopback.size()
-    if actual is not None and actual != size:
-        raise OutputBusy(
-            f"another program uses {loopback.label} at {actual} instead of {size}", "close the programs that show it, then start again"
-        )
+        Raises:
+            OutputBusy: a reader holds it at another size or format, as the driver then ignores ours without a word; or another
+                program writes to it too.
+            OutputError: it has gone, or was replaced by one of the same name.
+        """
+        loopback, watch = session.driver.loopback, session.watch
+        if loopback is None or watch is None:
+            return
+        if not loopback.is_there() or not watch.is_there:
+            message = f"the virtual camera {loopback.label} has gone from {loopback.node}"
+            raise OutputError(message, "its driver was unloaded; it is used again when it is back")
+        if watch.others_write:
+            raise self._busy_error(session.driver)
+        size, pixel_format = loopback.size() or session.size, loopback.pixel_format() or _I420
+        if (size, pixel_format) != (session.size, _I420):
+            actual, ours = (size, session.size) if size != session.size else (pixel_format, _I420)
+            raise OutputBusy(
+                f"another program uses {loopback.label} at {actual} instead of {ours}",
+                "close the programs that show it: then it is used again",
+            )

@@ -97,6 +97,17 @@ def test_engines_by_name(clip: Path, engine: str) -> None:
     assert report["frames_sharpened"] == 3
 
 
+def test_precisions_by_name_and_in_the_list(clip: Path) -> None:
+    common = ("run", "--camera", clip, "--fastest", "--frames", "3", "--output", "none")
+    report = json.loads(run(*common, "--precision", "f32", "--json").stdout)
+    assert (report["precision"], report["frames_sharpened"]) == ("f32", 3)
+    assert_one_clear_line(run(*common, "--precision", "int8"), 43, "the model 'fast' has no int8", "f32, bf16")
+    assert_one_clear_line(run(*common, "--precision", "int8", "--engine", "onnxruntime"), 51, "computes in f32", "--engine openvino")
+    fast = next(model for model in json.loads(run("models", "--json").stdout) if model["name"] == "fast")
+    assert fast["precisions"].keys() == {"f32", "bf16"}
+    assert fast["precisions"]["f32"] == sum(fast["files"][name]["bytes"] for name in ("model.xml", "model.bin"))
+
+
 def test_several_outputs_at_once_and_the_recording_is_complete(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     done = run("run", "--camera", clip, "--fastest", "--output", target, "--output", "none", "--mirror", "--strength", "0.5")
@@ -286,7 +297,7 @@ def test_no_display_for_the_window() -> None:
 
 def run_with_camera(capture: FakeCapture, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     device = CameraDevice("Webcam", 0, cv2.CAP_DSHOW, "usb-1")
-    monkeypatch.setattr(select, "find_camera", lambda text: device)
+    monkeypatch.setattr(select, "find_camera", lambda text, path=None: device)
     monkeypatch.setattr(select, "OpenCVCamera", functools.partial(OpenCVCamera, capture=capture))
     monkeypatch.setattr("sharpen_core.capture.opencv.list_cameras", lambda: [device])
     monkeypatch.setattr(cli, "_leave", sys.exit)
@@ -308,10 +319,22 @@ def test_a_busy_camera(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFix
 
 def test_a_camera_that_is_unplugged_in_the_middle(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     frame = scene(Size(48, 64))
-    assert run_with_camera(FakeCapture(*[frame] * 20, None), monkeypatch) == 13
+    assert run_with_camera(FakeCapture(*[frame] * 20, None), monkeypatch, "--no-reopen") == 13
     error = capfd.readouterr().err
     assert "delivers no frames" in error
     assert "Traceback" not in error
+
+
+def test_a_camera_that_comes_back_is_used_again(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    frame = scene(Size(48, 64))
+    capture = FakeCapture(*[frame] * 20, *[None] * 110, frame)  # two seconds without a frame
+    assert run_with_camera(capture, monkeypatch, "--frames", "30", "--json") == 0
+    done = capfd.readouterr()
+    lines = [line for line in done.err.splitlines() if line.startswith("camera ")]
+    assert len(lines) == 2
+    assert lines[0].startswith("camera lost: the camera 'Webcam' delivers no frames. ")
+    assert lines[1] == "camera back: Webcam, 64x48 at 24 fps (MJPG)"
+    assert json.loads(done.out)["frames_captured"] == 30
 
 
 def test_a_size_that_the_camera_cannot_do(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

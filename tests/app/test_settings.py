@@ -8,6 +8,14 @@ from sharpen_core.errors import SettingsError
 from sharpened_camera.settings import Settings, default_settings_path, load_settings, save_settings
 
 
+def test_a_file_of_the_first_version_still_loads(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('camera = "/dev/video4"\nfps = 30.0\nengine = "auto"\nstrength = 0.5\nmirror = true\nshow = "split"\nsplit = 0.5\n')
+    settings, error = load_settings(path)
+    assert error is None
+    assert (settings.camera, settings.camera_path, settings.pause) == ("/dev/video4", None, True)
+
+
 def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "none.toml") == (Settings(), None)
 
@@ -93,7 +101,14 @@ def test_changes_are_checked() -> None:
 
 @pytest.mark.parametrize(
     ("change", "needed"),
-    [({"camera": "x"}, True), ({"size": "640x480"}, True), ({"strength": 0.2}, False), ({"split": 0.1}, False)],
+    [
+        ({"camera": "x"}, True),
+        ({"camera_path": "/dev/x"}, True),
+        ({"pause": False}, False),
+        ({"size": "640x480"}, True),
+        ({"strength": 0.2}, False),
+        ({"split": 0.1}, False),
+    ],
 )
 def test_only_some_changes_need_a_new_session(change: dict[str, object], needed: bool) -> None:
     assert Settings().needs_new_session(Settings().changed(**change)) is needed

@@ -1,5 +1,7 @@
 """A Linux file tree with loopback cameras in it, and a pyvirtualcam driver that keeps what it gets."""
 
+import os
+
 import pyvirtualcam
 
 from sharpen_core.output.driver import LABEL
@@ -34,20 +36,30 @@ def make_computer(root, *, os_release="", release="6.1.0", modules="", loaded=Fa
 
 
 class RecordingDriver:
-    """What pyvirtualcam asks of a driver; keeps a copy of every frame."""
+    """What pyvirtualcam asks of a driver; keeps a copy of every frame, and writes it to the device, if there is one.
+
+    With `silent` set it loses frames as pyvirtualcam does: without a word.
+    """
 
     def __init__(self, *, width, height, fps, fourcc, device, **_):
         self.width, self.height, self.fps, self.fourcc = width, height, fps, fourcc
         self._device = device
         self.frames = []
         self.closed = 0
+        self.silent = False
+        self._file = open(device, "wb", buffering=0) if os.path.exists(device) else None  # noqa: SIM115  (closed by `close`)
         received.append(self)
 
     def send(self, frame):
         self.frames.append(frame.copy())
+        if self._file and not self.silent:
+            self._file.seek(0)
+            self._file.write(frame)
 
     def close(self):
         self.closed += 1
+        if self._file:
+            self._file.close()
 
     def device(self):
         return self._device

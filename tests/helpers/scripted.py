@@ -60,19 +60,23 @@ class ScriptedOutput:
     name = "scripted"
 
     def __init__(self, before_send: Callable[[Frame], None] = lambda frame: None, open_error: Exception | None = None) -> None:
-        self._before_send, self._open_error = before_send, open_error
+        self._before_send, self.open_error = before_send, open_error
         self.frames: list[Frame] = []
         self.opened: list[Size] = []
+        self.watched: int | None = None
         self.closed = 0
 
     def open(self, size: Size, fps: float) -> None:
-        if self._open_error:
-            raise self._open_error
+        if self.open_error:
+            raise self.open_error
         self.opened.append(size)
 
     def send(self, frame: Frame) -> None:
         self._before_send(frame)
         self.frames.append(frame)
+
+    def watchers(self) -> int | None:
+        return self.watched
 
     def close(self) -> None:
         self.closed += 1

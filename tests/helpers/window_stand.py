@@ -12,7 +12,7 @@ from scripted import ScriptedOutput, ScriptedRestorer
 from sharpen_core.capture.base import Camera, CameraFormat
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.engines.identity import IdentityEngine
-from sharpen_core.errors import ModelCorrupt
+from sharpen_core.errors import CameraError, ModelCorrupt
 from sharpen_core.events import Event, State
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import InputContract, Manifest, Model
@@ -32,7 +32,10 @@ CAMERAS = [CameraDevice(name, index, 200, f"/dev/video{index}") for name, index 
 
 
 class MovingCamera:
-    """Delivers a moving edge, about 100 frames a second. `hang_in` names the method that waits until `release` is set."""
+    """Delivers a moving edge, about 100 frames a second. `hang_in` names the method that waits until `release` is set.
+
+    While `fault` is set, opening and reading raise it: the camera is unplugged.
+    """
 
     def __init__(self, name: str = "moving", hang_in: str = "", release: threading.Event | None = None) -> None:
         self.name = name
@@ -40,14 +43,19 @@ class MovingCamera:
         self._number = 0
         self.opened = self.closed = 0
         self.hanging = threading.Event()
+        self.fault: CameraError | None = None
 
     def open(self) -> CameraFormat:
         self.opened += 1
         self._hang("open")
+        if self.fault:
+            raise self.fault
         return CameraFormat(SIZE, 30.0, "MJPG")
 
     def read(self) -> Pixels:
         self._hang("read")
+        if self.fault:
+            raise self.fault
         threading.Event().wait(0.01)
         self._number += 1
         pixels = np.full((*SIZE, 3), 60, np.uint8)
@@ -85,6 +93,7 @@ class Stand:
         outputs: those of every session.
         restorer_for: what sharpens; by default something that visibly brightens.
         error: raised instead of making a pipeline.
+        options: of every session.
         made: the settings of every session that was made.
         release: sets free what hangs.
     """
@@ -96,6 +105,7 @@ class Stand:
         self.outputs: list[Output] = []
         self.restorer_for: Callable[[Size], object] = ScriptedRestorer
         self.error: Exception | None = None
+        self.options = PipelineOptions(outputs_required=False)
         self.made: list[Settings] = []
         self.pipelines: list[Pipeline] = []
         self.devices = list(CAMERAS)
@@ -108,7 +118,7 @@ class Stand:
         self.made.append(settings)
         if self.error:
             raise self.error
-        pipeline = Pipeline(self.camera_for(settings), self.restorer_for, self.outputs, PipelineOptions(outputs_required=False), on_event)  # type: ignore[arg-type]
+        pipeline = Pipeline(self.camera_for(settings), self.restorer_for, self.outputs, self.options, on_event)  # type: ignore[arg-type]
         self.pipelines.append(pipeline)
         return pipeline
 

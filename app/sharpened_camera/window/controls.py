@@ -27,7 +27,7 @@ class ControlPanel(QWidget):
     It keeps no settings itself: whoever uses it takes over a change and calls `show_settings`.
     """
 
-    changed = Signal(str, object)  # name of a field of Settings, its new value
+    changed = Signal(str, object)  # name of a field of Settings, its new value; of "camera" a CameraDevice, if one is connected
     clip_wanted = Signal()  # the user wants to choose a clip
     cameras_wanted = Signal()  # the list of cameras is about to be looked at
     toggled = Signal()  # start or stop
@@ -41,6 +41,7 @@ class ControlPanel(QWidget):
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.percent = QLabel()
         self.mirror = QCheckBox("Mirror what others see")
+        self.pause = QCheckBox("Pause while nobody watches")
         self.toggle = QPushButton()
         self._set_up()
         self._lay_out()
@@ -51,7 +52,7 @@ class ControlPanel(QWidget):
     def show_settings(self, settings: Settings) -> None:
         """Shows these settings."""
         old, self._settings = self._settings, settings
-        if old.camera != settings.camera or not self.camera.count():
+        if (old.camera, old.camera_path) != (settings.camera, settings.camera_path) or not self.camera.count():
             self._offer_cameras()
         if old.size != settings.size or not self.frame_size.count():
             self._offer_sizes()
@@ -60,6 +61,7 @@ class ControlPanel(QWidget):
         self.strength.setValue(round(settings.strength * 100))
         self.percent.setText(f"{settings.strength:.0%}" if settings.strength > 0 else "Off")
         self.mirror.setChecked(settings.mirror)
+        self.pause.setChecked(settings.pause)
 
     def show_cameras(self, devices: list[CameraDevice]) -> None:
         """Offers these cameras."""
@@ -82,17 +84,15 @@ class ControlPanel(QWidget):
     # ---- what is offered ---------------------------------------------------------------------------------------
 
     def _offer_cameras(self) -> None:
-        """Names what the user can capture; cameras of the same name are told apart, and kept, by their path."""
+        """Names what the user can capture; cameras of the same name are told apart by their node."""
         names = Counter(device.name for device in self._devices)
         cameras = [
-            Choice(device.name, device.name, device.path)
-            if names[device.name] == 1
-            else Choice(f"{device.name} ({Path(device.path).name})", device.path, device.path)
+            Choice(device.name if names[device.name] == 1 else f"{device.name} ({Path(device.path).name})", device, device.path)
             for device in self._devices
         ]
-        chosen = self._settings.camera
         extra = [Choice("Test picture", TEST_PICTURE, "A moving test picture, for trying things out without a camera.")]
-        if chosen is not None and chosen not in {choice.value for choice in (*cameras, *extra)}:
+        chosen = self._chosen_device() or self._settings.camera
+        if isinstance(chosen, str) and chosen != TEST_PICTURE:
             if Path(chosen).is_file():
                 extra.append(Choice(Path(chosen).name, chosen, chosen))
             else:
@@ -100,6 +100,12 @@ class ControlPanel(QWidget):
         first = Choice("Automatic", None, "The first camera that is connected; without one, the test picture.")
         clip = Choice("Open a clip…", _OPEN_A_CLIP, "Play a video file as if it were the camera.")
         self.camera.offer([[first, *cameras], [*extra, clip]], chosen)
+
+    def _chosen_device(self) -> CameraDevice | None:
+        """The camera that the settings mean: by path and name, else by name or, as in older settings, by path alone."""
+        name, path = self._settings.camera, self._settings.camera_path
+        named = [device for device in self._devices if name in (device.name, device.path, device.stable_path)]
+        return next((device for device in named if device.stable_path == path), named[0] if named else None)
 
     def _offer_sizes(self) -> None:
         sizes = [*_SIZES]
@@ -120,7 +126,7 @@ class ControlPanel(QWidget):
 
     def _camera_chosen(self, value: object) -> None:
         if value is _OPEN_A_CLIP:
-            self.camera.pick(self._settings.camera)  # until a clip was really chosen
+            self.camera.pick(self._chosen_device() or self._settings.camera)  # until a clip was really chosen
             self.clip_wanted.emit()
         else:
             self.changed.emit("camera", value)
@@ -146,12 +152,21 @@ class ControlPanel(QWidget):
             "and only that: others see you the right way round, and can read what you hold up."
         )
         self.mirror.clicked.connect(self._mirror_clicked)
+        self.pause.setAccessibleName("Pause while nobody watches")
+        self.pause.setToolTip(
+            "While this window is hidden and no program shows your picture, the camera and the processor rest.\n"
+            "The picture is back as soon as somebody looks."
+        )
+        self.pause.clicked.connect(self._pause_clicked)
         self.toggle.setToolTip("Start or stop the camera (Space)")
         self.toggle.setMinimumHeight(40)
         self.toggle.clicked.connect(self.toggled)
 
     def _mirror_clicked(self, checked: bool) -> None:
         self.changed.emit("mirror", checked)
+
+    def _pause_clicked(self, checked: bool) -> None:
+        self.changed.emit("pause", checked)
 
     def _strength_moved(self, value: int) -> None:
         if value != round(self._settings.strength * 100):
@@ -167,7 +182,11 @@ class ControlPanel(QWidget):
         heading.addWidget(_title("Stren&gth", self.strength), 1)
         heading.addWidget(self.percent)
         layout.addLayout(_field(heading, self.strength))
-        layout.addWidget(self.mirror)
+        switches = QVBoxLayout()
+        switches.setSpacing(8)
+        for switch in (self.mirror, self.pause):
+            switches.addWidget(switch)
+        layout.addLayout(switches)
         layout.addStretch(1)
         layout.addWidget(self.toggle)
 

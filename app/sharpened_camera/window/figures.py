@@ -74,6 +74,10 @@ class Figures(QStatusBar):
             self._write(None)
         self._poll_if_seen()
 
+    def show_standstill(self, reason: str) -> None:
+        """Shows why the running session has no live picture; that it has one for an empty reason."""
+        self.state.setText(reason or _WORDS[State.RUNNING])
+
     def show_source(self, text: str) -> None:
         """Shows what is captured."""
         self.source.setText(text)

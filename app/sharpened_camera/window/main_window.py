@@ -6,13 +6,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QIcon, QKeyEvent, QKeySequence
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QIcon, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from sharpen_core.errors import ModelCorrupt, OutputDriverMissing, SettingsError, SharpenError, StopTimeout
-from sharpen_core.events import CameraOpened, OutputLost, OutputOpened, PassingThrough, State
+from sharpen_core.capture.devices import CameraDevice
+from sharpen_core.errors import CameraNotFound, ModelCorrupt, OutputDriverMissing, SettingsError, SharpenError, StopTimeout
+from sharpen_core.events import (
+    CameraBack,
+    CameraLost,
+    CameraOpened,
+    OutputLost,
+    OutputOpened,
+    PassingThrough,
+    Paused,
+    Resumed,
+    Sharpening,
+    State,
+)
 from sharpen_core.model_store import Model
 from sharpen_core.output.virtual_camera import VirtualCameraStatus
 from sharpened_camera.bridge import Bridge
@@ -20,8 +32,9 @@ from sharpened_camera.settings import Settings, save_settings
 from sharpened_camera.window.badge import CallBadge
 from sharpened_camera.window.catalogue import Catalogue
 from sharpened_camera.window.controls import ControlPanel
+from sharpened_camera.window.doctor_page import add_doctor
 from sharpened_camera.window.figures import Figures
-from sharpened_camera.window.notice import Notice, NoticeBoard
+from sharpened_camera.window.notice import Notice, NoticeBoard, capitalised
 from sharpened_camera.window.preview import PreviewPane
 from sharpened_camera.window.view_switch import VIEWS, ViewSwitch
 
@@ -51,6 +64,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._bridge, self._catalogue = bridge, catalogue
         self._settings, self._settings_path = settings, settings_path
+        self._connected: set[str] = set()  # names of the cameras that were listed last
+        self._camera_missing = False
         self._saving = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._saving.timeout.connect(self.save)
         self.preview = PreviewPane(bridge.newest)
@@ -62,6 +77,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._connect()
         self._add_shortcuts()
+        add_doctor(self)
         self._show_state(bridge.state)
 
     # ---- for the program ---------------------------------------------------------------------------------------
@@ -86,7 +102,11 @@ class MainWindow(QMainWindow):
 
     def change(self, field: str, value: object) -> None:
         """Takes over one changed setting, at once."""
-        settings = self._settings.changed(**{field: value})
+        fields = {field: value}
+        if field == "camera":  # remembered by name and lasting path: its number changes when cameras come and go
+            device = value if isinstance(value, CameraDevice) else None
+            fields = {"camera": device.name if device else value, "camera_path": device.stable_path if device else None}
+        settings = self._settings.changed(**fields)
         if settings == self._settings:
             return
         self._settings = settings
@@ -117,7 +137,7 @@ class MainWindow(QMainWindow):
         self.preview.set_active(state in _ACTIVE)
         if state is not State.RUNNING:
             self.badge.drop_outputs()
-            self.board.clear("sharpening")
+            self.board.clear("sharpening", "camera")
         texts = {State.STARTING: "Stop", State.RUNNING: "Stop", State.STOPPING: "Stopping…"}
         stopped = state not in texts
         self.controls.show_toggle(texts.get(state, "Start"), enabled=state is not State.STOPPING, wanted=stopped)
@@ -132,13 +152,36 @@ class MainWindow(QMainWindow):
         self.preview.say(*titles.get(state, ("", "")))
 
     def _camera_opened(self, event: CameraOpened) -> None:
+        self._show_source(event)
+        self.board.clear("session")
+
+    def _show_source(self, event: CameraOpened | CameraBack) -> None:
         size = str(event.format.size).replace("x", " × ")
         self.figures.show_source(f"{event.name} · {size} · {event.format.pixel_format}")
-        self.board.clear("session")
+
+    def _camera_lost(self, event: CameraLost) -> None:
+        self.report("camera", Notice(event.message, event.hint, "warning"))
+        self.preview.say(capitalised(event.message), "Meanwhile others see a picture that says so.")
+        self.figures.show_standstill("Waiting for the camera")
+
+    def _camera_back(self, event: CameraBack) -> None:
+        self._show_source(event)
+        self.board.clear("camera")
+        self.preview.say("")
+        self.figures.show_standstill("")
+
+    def _paused(self, _: Paused) -> None:
+        self.figures.show_standstill("Paused: nobody watches")
+
+    def _resumed(self, _: Resumed) -> None:
+        self.figures.show_standstill("")
+
+    def _sharpening(self, _: Sharpening) -> None:
+        self.board.clear("sharpening")
 
     def _output_opened(self, event: OutputOpened) -> None:
         self.badge.add_output(event.name)
-        self.board.clear("output")
+        self.board.clear("output", "driver")
 
     def _output_lost(self, event: OutputLost) -> None:
         self.badge.drop_output(event.name)
@@ -151,11 +194,19 @@ class MainWindow(QMainWindow):
         self.report("sharpening", Notice(event.reason, hint, "info"))
 
     def _failed(self, error: SharpenError) -> None:
+        self._camera_missing = isinstance(error, CameraNotFound)
         self._catalogue.refresh()
         self.report("session", Notice.of(error, retry=True))
 
     def _left_behind(self, error: StopTimeout) -> None:
         self.report("stop", Notice.of(error))
+
+    def _cameras_listed(self, devices: list[CameraDevice]) -> None:
+        """Offers what is connected, and begins when the camera was plugged in that a session could not find."""
+        before, self._connected = self._connected, {device.name for device in devices}
+        self.controls.show_cameras(devices)
+        if self._camera_missing and self._bridge.state is State.FAILED and self._settings.camera in self._connected - before:
+            self.start()
 
     def _models_listed(self, listed: tuple[list[Model], list[ModelCorrupt]]) -> None:
         models, damaged = listed
@@ -186,6 +237,28 @@ class MainWindow(QMainWindow):
             self.toggle()
         else:
             super().keyPressEvent(event)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        """The picture can be seen: the session does not pause."""
+        super().showEvent(event)
+        self._tell_hidden()
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody sees the picture here."""
+        super().hideEvent(event)
+        self._tell_hidden()
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        """Being minimised is being hidden."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._tell_hidden()
+
+    def _tell_hidden(self) -> None:
+        self._bridge.set_hidden(not self.isVisible() or self.isMinimized())
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -243,13 +316,17 @@ class MainWindow(QMainWindow):
         bridge, catalogue, controls = self._bridge, self._catalogue, self.controls
         bridge.state_changed.connect(self._show_state)
         bridge.camera_opened.connect(self._camera_opened)
+        bridge.camera_lost.connect(self._camera_lost)
+        bridge.camera_back.connect(self._camera_back)
+        bridge.paused.connect(self._paused)
+        bridge.resumed.connect(self._resumed)
         bridge.output_opened.connect(self._output_opened)
         bridge.output_lost.connect(self._output_lost)
         bridge.passing_through.connect(self._passing_through)
-        bridge.sharpening.connect(lambda: self.board.clear("sharpening"))
+        bridge.sharpening.connect(self._sharpening)
         bridge.failed.connect(self._failed)
         bridge.left_behind.connect(self._left_behind)
-        catalogue.cameras_listed.connect(controls.show_cameras)
+        catalogue.cameras_listed.connect(self._cameras_listed)
         catalogue.models_listed.connect(self._models_listed)
         catalogue.virtual_camera_seen.connect(self._virtual_camera_seen)
         controls.changed.connect(self.change)

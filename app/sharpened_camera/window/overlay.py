@@ -12,7 +12,7 @@ CORNER_PX = 12.0
 MARGIN_PX = 14.0
 INK = QColor(255, 255, 255)
 SHADE = QColor(0, 0, 0, 150)
-VEIL = QColor(0, 0, 0, 130)
+VEIL = QColor(0, 0, 0, 185)
 
 
 def draw_labels(painter: QPainter, rect: QRectF, left: float, before: str, after: str) -> None:

@@ -42,7 +42,7 @@ def test_a_signal_ends_the_program_with_everything_stopped_and_saved(qtbot: QtBo
 
 def test_closing_the_window_ends_the_program(qtbot: QtBot, stand: Stand) -> None:
     def end() -> None:
-        if stand.pipelines and (window := shown_window()):
+        if stand.pipelines and (window := shown_window()) and window.isActiveWindow():
             timer.stop()
             qtbot.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
 

@@ -59,9 +59,16 @@ def test_the_slider_and_the_mirror_reach_the_running_pipeline(qtbot: QtBot, stan
 def test_cameras_are_offered_by_name_and_told_apart(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
     assert texts(window.controls.camera) == ["Automatic", "Desk", "Lid (video2)", "Lid (video4)", "Test picture", "Open a clip…"]
-    for text, camera in (("Desk", "Desk"), ("Lid (video4)", "/dev/video4"), ("Test picture", "test"), ("Automatic", None)):
+    for text, camera, path in (
+        ("Desk", "Desk", "/dev/video0"),
+        ("Lid (video4)", "Lid", "/dev/video4"),
+        ("Lid (video2)", "Lid", "/dev/video2"),
+        ("Test picture", "test", None),
+        ("Automatic", None, None),
+    ):
         pick(window.controls.camera, text)
-        qtbot.waitUntil(lambda camera=camera: stand.made[-1].camera == camera)
+        qtbot.waitUntil(lambda wanted=(camera, path): (stand.made[-1].camera, stand.made[-1].camera_path) == wanted)
+        assert window.controls.camera.currentText() == text
 
 
 def test_a_camera_that_is_gone_stays_chosen_and_is_said_to_be_gone(qtbot: QtBot, stand: Stand) -> None:
@@ -120,7 +127,9 @@ def test_settings_survive_a_restart(qtbot: QtBot, stand: Stand) -> None:
     whole.window.resize(771, 633)
     whole.close()
     again = stand.build().window
-    assert again.settings.model_copy(update={"geometry": ""}) == Settings(camera="Desk", strength=0.3, split=0.2, show="after")
+    assert again.settings.model_copy(update={"geometry": ""}) == Settings(
+        camera="Desk", camera_path="/dev/video0", strength=0.3, split=0.2, show="after"
+    )
     assert (again.width(), again.height()) == (771, 633)
     assert again.controls.percent.text() == "30%"
     assert again.preview.split == 0.2

@@ -14,6 +14,8 @@ from sharpen_core.capture.testchart import TestChartCamera
 from sharpen_core.errors import CameraDisconnected
 from sharpen_core.frame import Frame, Size
 
+USB = CameraDevice("Cam", 0, 0, "usb-1")
+
 
 class RollingCapture:
     """Stands in for `cv2.VideoCapture`: a camera that works, and reuses its memory as drivers do."""
@@ -44,7 +46,7 @@ MAKERS: dict[str, Callable[[Path], Camera]] = {
     "test chart": lambda _: TestChartCamera(Size(96, 128), paced=False),
     "clip": lambda clip: ClipCamera(clip, paced=False),
     "boxed clip": lambda clip: ClipCamera(clip, Size(100, 100), paced=False),
-    "camera": lambda _: OpenCVCamera(CameraDevice("Cam", 0, 0, "usb-1"), capture=RollingCapture),
+    "camera": lambda _: OpenCVCamera(USB, capture=RollingCapture, cameras=lambda: [USB]),
 }
 
 

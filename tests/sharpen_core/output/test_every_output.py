@@ -70,6 +70,12 @@ def test_refuses_frames_while_it_is_closed(output):
         output.send(frame(Size(48, 64)))
 
 
+def test_says_how_many_watch_or_that_it_cannot_know(output):
+    output.open(Size(48, 64), 30)
+    assert output.watchers() in (0, None)
+    output.close()
+
+
 def test_leaves_the_frame_as_it_was(output):
     sent = frame(Size(48, 64))
     output.open(Size(50, 80), 30)

@@ -10,7 +10,7 @@ from sharpen_core.errors import OutputBusy
 from sharpen_core.frame import Size
 from sharpen_core.output import loopback_lock
 from sharpen_core.output.driver import System
-from sharpen_core.output.loopback_lock import is_free
+from sharpen_core.output.loopback_lock import is_free, release
 from sharpen_core.output.virtual_camera import VirtualCamera
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="loopbacks are Linux's")
@@ -104,10 +104,29 @@ def test_newer_drivers_refuse_and_stay_busy(plug, tmp_path):
     assert (fake.caps, fake.opened) == (CAPTURE, 0)
 
 
+@pytest.mark.parametrize("caps", [0, CAPTURE])  # without and with a reader that is left behind
+def test_our_last_frame_leaves_the_device_to_others(plug, tmp_path, caps):
+    fake = plug(FakeLoopback(caps))
+    release(tmp_path)
+    assert fake.caps & OUTPUT
+    assert (fake.opened, fake.now_s) == (0, 0)
+
+
+def test_a_device_that_is_not_locked_is_only_asked_at_the_end(plug, tmp_path):
+    fake = plug(FakeLoopback(OUTPUT | CAPTURE, old=False))
+    release(tmp_path)
+    assert (fake.started, fake.opened) == (0, 0)
+    fake = plug(FakeLoopback(CAPTURE, old=False))  # somebody else writes already
+    release(tmp_path)
+    assert (fake.caps, fake.opened) == (CAPTURE, 0)
+
+
 def test_what_is_no_device_counts_as_free(tmp_path):
     (tmp_path / "file").touch()
     assert is_free(tmp_path / "file")
     assert is_free(tmp_path / "missing")
+    release(tmp_path / "file")
+    release(tmp_path / "missing")
 
 
 def test_a_busy_device_is_said_without_opening_it_for_output(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -149,6 +150,80 @@ def test_a_reader_that_holds_another_size_is_noticed(tmp_path):
     with pytest.raises(OutputBusy):
         output.open(Size(48, 64), 30)
     assert received[-1].closed == 1
+
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what happens to a device")
+
+
+@linux_only
+def test_frames_that_never_arrive_are_noticed(tmp_path):
+    make_loopback(tmp_path, 42)
+    output = camera(tmp_path)
+    output.open(Size(48, 64), 30)
+    for _ in range(10):
+        output.send(frame())
+    received[-1].silent = True  # as pyvirtualcam when the device takes no writes
+    for _ in range(4):
+        output.send(frame())
+    with pytest.raises(OutputError, match="takes no frames"):
+        output.send(frame())
+    output.close()
+
+
+@linux_only
+def test_a_second_writer_is_noticed_by_its_frames(tmp_path):
+    make_loopback(tmp_path, 42)
+    clock = Clock()
+    output = camera(tmp_path, clock=clock)
+    output.open(Size(48, 64), 30)
+    with open(tmp_path / "dev/video42", "wb", buffering=0) as other:
+        for _ in range(4):
+            other.write(b"frame")
+            output.send(frame())
+    clock.now += 1
+    with pytest.raises(OutputBusy, match="another program writes"):
+        output.send(frame())
+    output.close()
+
+
+def test_a_device_that_was_made_anew_is_not_the_one_that_was_opened(tmp_path):
+    make_loopback(tmp_path, 42)
+    clock = Clock()
+    output = camera(tmp_path, clock=clock)
+    output.open(Size(48, 64), 30)
+    (tmp_path / "dev/other").touch()
+    (tmp_path / "dev/other").replace(tmp_path / "dev/video42")  # as after its driver was loaded again
+    clock.now += 1
+    with pytest.raises(OutputError, match="has gone"):
+        output.send(frame())
+    output.open(Size(48, 64), 30)
+    output.send(frame())
+    output.close()
+
+
+def test_a_reader_that_holds_another_pixel_format_is_noticed(tmp_path):
+    entry, clock = make_loopback(tmp_path, 42, fmt="YU12:64x48@30\n"), Clock()
+    output = camera(tmp_path, clock=clock)
+    output.open(Size(48, 64), 30)
+    (entry / "format").write_text("YUYV:64x48@30\n")
+    clock.now += 1
+    with pytest.raises(OutputBusy, match="at YUYV instead of YU12"):
+        output.send(frame())
+    output.close()
+
+
+@linux_only
+def test_watchers_are_counted_while_it_is_open(tmp_path):
+    make_loopback(tmp_path, 42)
+    (tmp_path / "proc").mkdir()
+    output = camera(tmp_path)
+    assert output.watchers() is None
+    output.open(Size(48, 64), 30)
+    assert output.watchers() in (0, None)  # not looked yet
+    with open(tmp_path / "dev/video42", "rb"):
+        assert output.watchers() == 1
+    output.close()
+    assert output.watchers() is None
 
 
 def test_a_driver_that_fails_on_a_frame_is_an_output_error(tmp_path):

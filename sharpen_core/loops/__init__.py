@@ -1,0 +1,1 @@
+"""What the pipeline's three threads do, a module each, and the belt between them."""
