@@ -8,8 +8,8 @@ from sharpen_core.frame import Frame, Size
 class Output(Protocol):
     """A receiver of frames.
 
-    One thread calls `open`, then `send` for each frame, then `close`, which may follow a failure and may be called
-    twice; after it the output can be opened again. The size given to `open` holds until `close`: frames of another size are letterboxed by the output.
+    One thread calls `open`, then `send` for each frame, then `close`, which may follow a failure and may be called twice; after it
+    the output can be opened again. The size given to `open` holds until `close`: frames of another size are letterboxed by the output.
     """
 
     @property

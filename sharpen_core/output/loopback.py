@@ -4,7 +4,6 @@ Everything is read from files below a root, so that tests can bring their own.
 """
 
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from sharpen_core.frame import Size
 
 _CLASS = Path("sys/class/video4linux")
 _LOADED = Path("sys/module/v4l2loopback")
-_VIDEO_NUMBER = 42  # high, so that a real camera plugged in later does not take it
+_SETUP = "sharpened-camera setup"
 
 # v4l2loopback needs the running kernel's headers where it is built on the spot.
 _INSTALL_COMMANDS = {
@@ -66,7 +65,7 @@ def find_loopback(label: str, root: Path = Path("/")) -> Loopback:
     """
     entries = [entry for entry in (root / _CLASS).glob("video*") if _read(entry / "name") == label]
     if not entries:
-        raise OutputDriverMissing(f"this computer has no virtual camera called {label}", setup_hint(label, root))
+        raise OutputDriverMissing(f"this computer has no virtual camera called {label}", setup_hint(root))
     entry = min(entries, key=lambda entry: (len(entry.name), entry.name))
     node = root / "dev" / entry.name
     if not node.exists():
@@ -74,23 +73,15 @@ def find_loopback(label: str, root: Path = Path("/")) -> Loopback:
     return Loopback(label, node, entry)
 
 
-def setup_hint(label: str, root: Path = Path("/")) -> str:
-    """One line: what to run so that a camera called `label` appears."""
-    create = f"sudo modprobe v4l2loopback devices=1 video_nr={_VIDEO_NUMBER} card_label={_quoted(label)} exclusive_caps=1"
-    if (root / _LOADED).exists():
-        # A loaded module ignores the options of another modprobe.
-        return f"close programs that use other virtual cameras, then run: sudo modprobe -r v4l2loopback && {create}"
-    if _is_installed(root):
-        return f"run: {create}"
+def setup_hint(root: Path = Path("/")) -> str:
+    """One line: what to run so that our camera appears."""
+    if (root / _LOADED).exists() or _is_installed(root):
+        return f"run: {_SETUP}"
     family = _family(root)
     if family is None:
-        return f"install v4l2loopback with your distribution's package manager, then run: {create}"
+        return f"install v4l2loopback with your distribution's package manager; then run: {_SETUP}"
     source = "enable RPM Fusion (rpmfusion.org), then run" if family == "fedora" else "run"
-    return f"{source}: {_INSTALL_COMMANDS[family]} && {create}"
-
-
-def _quoted(label: str) -> str:
-    return f'"{label}"' if re.fullmatch(r"[\w .-]+", label) else shlex.quote(label)
+    return f"{source}: {_INSTALL_COMMANDS[family]}; then run: {_SETUP}"
 
 
 def _is_installed(root: Path) -> bool:

@@ -4,7 +4,8 @@ With exclusive_caps=1, v4l2loopback before 0.13 withdraws "takes output" at the 
 program that has called STREAMON closes the device. pyvirtualcam, ffmpeg and OBS only write(), so after the first session,
 ended well or killed, the device is neither camera nor output and every further start fails, until the module is loaded again
 (https://github.com/v4l2loopback/v4l2loopback/issues/470; Debian 12 has 0.12.7). Calling STREAMON and closing the device
-ourselves unlocks it, before our first frame and, for the programs that come after us, after our last. Elsewhere this does nothing: a device that takes output is only asked, and one with a writer is left alone.
+ourselves unlocks it, before our first frame and, for the programs that come after us, after our last. Elsewhere this does nothing:
+a device that takes output is only asked, and one with a writer is left alone.
 """
 
 import contextlib
