@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help run test check bench clean
+.PHONY: help run test devices check bench clean
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -17,14 +17,19 @@ run: $(VENV)/.run  ## the window; without a display ten seconds of the test pict
 test: $(VENV)/.test  ## the tests, all of them
 	$(BIN)/python -m pytest
 
+devices: $(VENV)/.test  ## the program with a real camera driver, a real virtual camera and a real browser, see tests/devices
+	@tests/devices/lab/build.sh >/dev/null
+	$(BIN)/python -m pytest -vv -m devices tests/devices
+
 check: $(VENV)/.check  ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.run  ## every speed and memory figure of the README, measured here
+bench: $(VENV)/.test  ## every speed and memory figure of the README, measured here
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/training.py
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,12 +18,14 @@ class Patience:
         hold_s: for so long after it was live, the last frame goes out rather than a placeholder.
         stalled_after_s: a camera silent for so long, whatever its driver says, is said to be. Few deliver less than a frame a second.
         beat_s: between two placeholders: a virtual camera that gets no frames vanishes from the programs' lists.
+        first_beats: so many times a new placeholder is sent as often as asked for: a reader may miss the first.
     """
 
     repeat_after_s: float = 0.5
-    hold_s: float = 0.7
+    hold_s: float = 0.5
     stalled_after_s: float = 2.0
     beat_s: float = 1.0
+    first_beats: int = 3
 
 
 class Stopgap:
@@ -40,6 +42,7 @@ class Stopgap:
         self._live_s = clock()
         self._shown: Standby | None = None
         self._shown_s = 0.0
+        self._beats = 0
 
     def live(self, frame: Frame) -> None:
         """A live frame went out."""
@@ -57,9 +60,11 @@ class Stopgap:
         if standby is None and self._last and camera_silent_s >= patience.stalled_after_s:
             standby = SILENT
         if standby and (self._last is None or now_s - self._live_s >= patience.hold_s):
-            if standby == self._shown and now_s - self._shown_s < patience.beat_s:
+            if standby != self._shown:
+                self._beats = 0
+            elif self._beats >= patience.first_beats and now_s - self._shown_s < patience.beat_s:
                 return None
-            self._shown, self._shown_s = standby, now_s
+            self._shown, self._shown_s, self._beats = standby, now_s, self._beats + 1
             return self._again(Frame(draw_placeholder(size, standby), 0, 0))
         if self._last and (standby or camera_silent_s >= patience.repeat_after_s):
             return self._again(self._last)

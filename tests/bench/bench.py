@@ -4,6 +4,7 @@ Whole programs are measured from the outside, as a person starts them, on clips 
 test picture. Medians of several runs; the spread is printed too. Leave the machine alone meanwhile.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -25,6 +26,7 @@ from sharpen_core.engines.base import Engine
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.engines.select import default_threads
+from sharpen_core.errors import EngineUnavailable
 from sharpen_core.frame import Frame, Pixels, Size
 from sharpen_core.model_store import find_model
 from sharpen_core.output.file import FileRecorder
@@ -158,11 +160,10 @@ def _picture(size: Size) -> Pixels:
 
 def _engines() -> dict[str, Engine]:
     threads = default_threads()
-    return {
-        "OpenVINO bf16": OpenVINOEngine(threads, "bf16"),
-        "OpenVINO f32": OpenVINOEngine(threads, "f32"),
-        "ONNX Runtime f32": OnnxRuntimeEngine(threads),
-    }
+    engines: dict[str, Engine] = {}
+    with contextlib.suppress(EngineUnavailable):  # a CPU without bf16
+        engines["OpenVINO bf16"] = OpenVINOEngine(threads, "bf16")
+    return engines | {"OpenVINO f32": OpenVINOEngine(threads, "f32"), "ONNX Runtime f32": OnnxRuntimeEngine(threads)}
 
 
 def network() -> None:
@@ -188,7 +189,7 @@ def tiles() -> None:
     budgets = [4, 8, 16, 32, 48, 64, 128, 256]
     table = _table("ms per frame by working memory of a tile, MiB (tiles in brackets)", "size", "precision", *map(str, budgets))
     for name, size in SIZES.items():
-        for precision, engine in list(_engines().items())[:2]:
+        for precision, engine in [(name, engine) for name, engine in _engines().items() if name.startswith("OpenVINO")]:
             cells = []
             for budget in budgets:
                 restorer = Restorer(model, engine, size, most_px=int((budget << 20) / model.manifest.working_bytes_per_px))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 PROGRAM = str(Path(sys.executable).with_name("sharpen-train"))
-NETWORKS = {"nafnet-tiny": (), "nafnet-tiny, compiled": ("--set", "train.compile=true"), "two-scale-16-32x6": ()}
+NETWORKS = {"nafnet-tiny": (), "two-scale-16-32x6": ()}
 
 
 def main() -> None:

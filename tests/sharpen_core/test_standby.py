@@ -66,7 +66,7 @@ def frame(number: int = 7) -> Frame:
     return Frame(np.full((*SIZE, 3), 50, np.uint8), number, 1)
 
 
-def test_first_the_last_frame_then_the_placeholder_once_a_second() -> None:
+def test_first_the_last_frame_then_the_placeholder_three_times_and_once_a_second() -> None:
     clock = Clock()
     stopgap = Stopgap(Patience(), clock)
     stopgap.live(frame())
@@ -77,13 +77,13 @@ def test_first_the_last_frame_then_the_placeholder_once_a_second() -> None:
             assert given.seq == 7
             assert given.captured_ns == round(clock.now_s * 1e9)
             sent.append((round(step / 10, 1), "last" if given.pixels.max() == 50 else "words"))
-    assert [at for at, what in sent if what == "last"] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    assert [at for at, what in sent if what == "words"] == [0.7, 1.7, 2.7]
+    assert [at for at, what in sent if what == "last"] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert [at for at, what in sent if what == "words"] == [0.5, 0.6, 0.7, 1.7, 2.7]
 
 
 def test_other_words_are_shown_at_once() -> None:
     clock = Clock()
-    stopgap = Stopgap(Patience(hold_s=0), clock)
+    stopgap = Stopgap(Patience(hold_s=0, first_beats=1), clock)
     stopgap.live(frame())
     assert stopgap.frame(SIZE, WORDS, 1.0)
     assert stopgap.frame(SIZE, WORDS, 1.0) is None

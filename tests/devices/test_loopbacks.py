@@ -1,0 +1,34 @@
+"""Virtual cameras as they are found in life: several, set up wrongly, or none."""
+
+import pytest
+from device_lab import NAME, Lab
+
+pytestmark = [pytest.mark.devices, pytest.mark.timeout(900)]
+
+
+def test_ours_is_second(lab: Lab) -> None:
+    """Of two virtual cameras ours is taken, and the other one is left alone."""
+    lab.load(devices="2", video_nr="41,42", card_label=f'"OBS Virtual Camera,{NAME}"', exclusive_caps="1,1")
+    lab.run().wait_until_live()
+    lab.call.open()
+    assert lab.call.join() is None
+    assert NAME in lab.call.cameras()
+    lab.call.wait_for(lambda frame: frame.is_camera())
+    assert not (lab.machine.ask("read", path="/sys/class/video4linux/video41/format") or "").strip()
+
+
+def test_without_exclusive_caps(lab: Lab) -> None:
+    """Browsers do not list a device with exclusive_caps=0, although frames go out; what the doctor says of it is in test_doctor.py."""
+    lab.load(exclusive_caps="0")
+    lab.run().wait_until_live()
+    assert lab.reads_camera()
+    lab.call.open()
+    assert NAME not in lab.call.cameras()
+
+
+def test_module_missing(lab: Lab) -> None:
+    """Without the module the program says what to type."""
+    lab.unload()
+    ended = lab.run("--output", "virtual").end(by=None, timeout_s=60)
+    assert ended.code == 21
+    assert "sharpened-camera setup" in ended.said
