@@ -86,7 +86,7 @@ def _edges(evaluation: Evaluation, name: str) -> list[Goal]:
         Goal(f"MTF50 of edges, {EDGE_LEVEL}", f"≥ {EDGE_GAIN - 1:+.0%}", f"{level.gain - 1:+.0%}", level.gain >= EDGE_GAIN),
         Goal(f"overshoot, {EDGE_LEVEL}", f"≤ {MOST_OVERSHOOT_PERCENT:.0f} %", f"{overshoot:.1f} %", overshoot <= MOST_OVERSHOOT_PERCENT),
         _noise("noise of flat areas", edge.noise_gain),
-        _noise("the same, blurred as by a camera", edge.smeared_noise_gain),
+        _noise("the same, noise blurred with the picture", edge.smeared_noise_gain),
     ]
 
 

@@ -138,7 +138,7 @@ def edges_table(evaluation: Evaluation) -> str:
     ]
     caption = (
         "MTF50 of the output over that of the input, means over all edges. "
-        "Noise of flat areas, output over input: white / blurred as by a camera."
+        "Noise of flat areas, output over input: white / blurred with the picture."
     )
     return _table(("", *(f"MTF50, {level}" for level in levels), "noise"), rows, caption)
 
