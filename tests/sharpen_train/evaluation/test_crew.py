@@ -48,9 +48,10 @@ def test_a_killed_process_is_told():
 
 
 WORK = """
-import time
+import signal, time
 from sharpen_train.evaluation.crew import Crew
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background inherit that it is ignored
     with Crew(2) as crew:
         crew.map(abs, [1, 2, 3], lambda: print("one", flush=True))
         crew.map(time.sleep, [600, 600, 600], lambda: None)
