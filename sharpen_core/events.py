@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.errors import SharpenError
+from sharpen_core.rungs import Rung
 
 
 class State(StrEnum):
@@ -41,15 +42,28 @@ class OutputOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Governed:
+    """From now on frames are treated so. Told at the start, and when the rung or its reason changes.
+
+    Attributes:
+        rung: what is done with them; perhaps nothing.
+        reason: where it is and why, one line.
+    """
+
+    rung: Rung
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PassingThrough:
-    """Frames go out unsharpened from now on, so that the call goes on; `reason` says why in one line."""
+    """Frames go out past an engine that does not answer, so that the call goes on; `reason` says why in one line."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sharpening:
-    """Frames are sharpened (again)."""
+    """The engine answers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +120,7 @@ Event = (
     StateChanged
     | CameraOpened
     | OutputOpened
+    | Governed
     | PassingThrough
     | Sharpening
     | Failed

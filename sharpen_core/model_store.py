@@ -7,6 +7,7 @@ A model is a folder:
     model.xml/.bin  for OpenVINO
     model-f16.xml/.bin   optional: the same with weights of half the size
     model-int8.xml/.bin  optional: the same with quantised convolutions
+    gauge.npz       optional: what reads how soft a frame is, for a network that is told; see `sharpen_core.gauge`
     golden.npz      an input and the output that the model gave when it was exported
     weights.safetensors  what training can start from
     card.md         how it was trained and what it scores
@@ -23,9 +24,11 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sharpen_core.errors import ModelCorrupt, ModelNotFound
+from sharpen_core.gauge import Gauge
 
 APP_NAME = "sharpened-camera"
 MANIFEST = "manifest.json"
+GAUGE = "gauge.npz"
 Precision = Literal["f32", "bf16", "f16", "int8"]
 """How a model is computed: float32, bfloat16 arithmetic, float16 weights (float32 arithmetic), 8-bit convolutions."""
 
@@ -95,6 +98,7 @@ class Manifest(_Strict):
         halo_px: an output pixel at least this far inside the edge of a tile depends on nothing beyond that edge, if the tile starts and
             ends at multiples of `input.multiple_px`.
         whole_frame: whether the network looks at the whole frame at once, so that its tiles would differ; it is never tiled.
+        told: whether the network is told how soft the frame is: its graphs have a second input, and gauge.npz reads that from frames.
         input: what goes in and out.
         parity: by engine and precision, such as "openvino/bf16".
         training: how it was trained, in plain keys and values.
@@ -113,6 +117,7 @@ class Manifest(_Strict):
     working_bytes_per_px: float = Field(gt=0)
     halo_px: int = Field(ge=0, le=1024)
     whole_frame: bool = False
+    told: bool = False
     input: InputContract
     parity: dict[str, Parity]
     training: dict[str, str | int | float | bool]
@@ -143,6 +148,19 @@ class Model:
         """Size of the files that OpenVINO reads for a precision; 0 where the manifest lists none."""
         names = (f"{GRAPHS[precision]}{suffix}" for suffix in (".xml", ".bin"))
         return sum(entry.bytes for name in names if (entry := self.manifest.files.get(name)))
+
+    def gauge(self) -> Gauge | None:
+        """Returns what reads how soft a frame is, for a model that is told that.
+
+        Raises:
+            ModelCorrupt: it is missing or damaged.
+        """
+        if not self.manifest.told:
+            return None
+        try:
+            return Gauge.load(self.file(GAUGE))
+        except ValueError as error:
+            raise ModelCorrupt(f"the model '{self.name}' is damaged: {error}", "Install the model again.") from error
 
     def file(self, name: str) -> Path:
         """Returns the path of one of the model's files after checking it against the manifest.
@@ -235,5 +253,27 @@ def find_model(name: str | None) -> Model:
     names = ", ".join(model.name for model in list_models()[0])
     raise ModelNotFound(f"there is no model '{wanted}'", f"Choose one of: {names}." if names else "No model is installed.")
 
+
+def find_family() -> list[Model]:
+    """Returns the models that a live session may choose from, best first: those of `FAMILY` that are installed and whole.
+
+    Raises:
+        ModelNotFound: none is installed.
+        ModelCorrupt: those that are installed are damaged.
+    """
+    found: list[Model] = []
+    problems: list[ModelNotFound | ModelCorrupt] = []
+    for name in FAMILY:
+        try:
+            found.append(find_model(name))
+        except (ModelNotFound, ModelCorrupt) as error:
+            problems.append(error)
+    if not found:
+        raise next((problem for problem in problems if isinstance(problem, ModelCorrupt)), problems[-1])
+    return found
+
+
+FAMILY = ("nafnet-tiny", "balanced", "fast")
+"""Best and heaviest first."""
 
 DEFAULT_MODEL = "fast"

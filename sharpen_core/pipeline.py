@@ -1,7 +1,7 @@
 """The way of a frame: three threads, two one-place slots between them, and an end that always comes.
 
     capture ──▶ slot ──▶ sharpen ──▶ slot ──▶ output ──▶ the newest frame, for the preview
-       │  └────── while the engine is silent ────▲ ▲
+       │  └────── while the engine is late ──────▲ ▲
        │                                           │
        └─ lost or paused ──▶ last good frame, then placeholder
 
@@ -19,13 +19,13 @@ from concurrent.futures import CancelledError
 from sharpen_core.capture.base import Camera
 from sharpen_core.errors import SharpenError, StopTimeout
 from sharpen_core.events import Event, Failed, State, StateChanged
-from sharpen_core.frame import Size
+from sharpen_core.lineup import Lineup, MakeSharpener
 from sharpen_core.loops.belt import Belt, PipelineOptions, Preview
 from sharpen_core.loops.capture import CaptureLoop
 from sharpen_core.loops.output import OutputLoop
 from sharpen_core.loops.sharpen import SharpenLoop
 from sharpen_core.output.base import Output
-from sharpen_core.restorer import Restorer
+from sharpen_core.rungs import Rung
 from sharpen_core.slot import SlotClosed
 from sharpen_core.stats import Snapshot, Stats
 
@@ -42,7 +42,7 @@ class Pipeline:
 
     Args:
         camera: where frames come from.
-        restorer_for: makes the restorer for the size of the camera's frames; called by the sharpening thread.
+        lineup: what to sharpen with, or what makes the only one; called with the size of the camera's frames, by the session's threads.
         outputs: where frames go, all of them; may be empty.
         options: how the session runs.
         on_event: called from the session's threads; must return at once.
@@ -51,7 +51,7 @@ class Pipeline:
     def __init__(
         self,
         camera: Camera,
-        restorer_for: Callable[[Size], Restorer],
+        lineup: Lineup | MakeSharpener,
         outputs: Sequence[Output] = (),
         options: PipelineOptions = USUAL_OPTIONS,
         on_event: Callable[[Event], None] = lambda _: None,
@@ -64,7 +64,7 @@ class Pipeline:
         self._finished = threading.Event()
         loops = {
             "capture": CaptureLoop(self._belt, camera).run,
-            "sharpen": SharpenLoop(self._belt, restorer_for).run,
+            "sharpen": SharpenLoop(self._belt, Lineup.of(lineup)).run,
             "output": OutputLoop(self._belt, outputs, lambda: self._enter(State.RUNNING), self._fail).run,
         }
         self._threads = [threading.Thread(target=self._top, args=(loop,), name=name, daemon=True) for name, loop in loops.items()]
@@ -90,6 +90,11 @@ class Pipeline:
     @strength.setter
     def strength(self, strength: float) -> None:
         self._belt.strength = strength
+
+    @property
+    def rung(self) -> Rung | None:
+        """What is done with frames now; None before that was decided, and where every frame is sharpened whatever it takes."""
+        return self._belt.rung
 
     @property
     def mirror(self) -> bool:
@@ -121,8 +126,6 @@ class Pipeline:
     def start(self) -> None:
         """Starts the session. Returns at once; what happens is told by events."""
         self._enter(State.STARTING)
-        if not self._belt.options.lossless:
-            self._belt.engine_silent.set()  # until the network is ready, frames go out as they come
         self._belt.stats = Stats()
         for thread in self._threads:
             thread.start()
@@ -158,8 +161,7 @@ class Pipeline:
 
     def snapshot(self) -> Snapshot:
         """The session's figures up to now."""
-        belt = self._belt
-        return belt.stats.snapshot(belt.to_sharpen.dropped + belt.to_output.dropped + belt.stale)
+        return self._belt.stats.snapshot(self._belt.dropped)
 
     # ---- beginning and end -----------------------------------------------------------------------------------------
 

@@ -1,13 +1,20 @@
 """One frame in, one sharpened frame out."""
 
+import math
 import sys
+from collections.abc import Callable
 
 import cv2
 
-from sharpen_core.engines.base import Engine, Precision
+from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.gauge import Floats, FrameGauge
 from sharpen_core.model_store import Model
+from sharpen_core.shapes import Networks
+from sharpen_core.temporal import Patchwork, layout_for
 from sharpen_core.tiling import TILE_WORKING_BYTES, Mosaic, TilePlan, plan_tiles
+
+LEAST_AREA = 0.05
 
 
 class Restorer:
@@ -16,13 +23,16 @@ class Restorer:
     Args:
         most_px: largest tile in pixels; by default what keeps a tile's working memory in the CPU's caches. A model that looks at the
             whole frame gets it in one piece, whatever is said here.
+        reuse: whether parts that do not change beyond the sensor's noise keep what the network added to them, so that a still
+            background costs next to nothing. For frames that follow each other in time. A model that looks at the whole frame
+            computes all of it nevertheless.
 
     Raises:
         EngineCompileFailed: the engine cannot load the model.
         ModelIncompatible: the model lacks the precision that the engine was made for.
     """
 
-    def __init__(self, model: Model, engine: Engine, size: Size, *, most_px: int | None = None) -> None:
+    def __init__(self, model: Model, engine: Engine, size: Size, *, most_px: int | None = None, reuse: bool = False) -> None:
         manifest = model.manifest
         if manifest.whole_frame:
             most_px = sys.maxsize
@@ -31,8 +41,40 @@ class Restorer:
         self.size = size
         self.plan: TilePlan = plan_tiles(size, manifest.input.multiple_px, manifest.halo_px, most_px)
         self._mosaic = Mosaic(self.plan)
-        self._network = engine.compile(model, self.plan.tile)
+        gauge = model.gauge()
+        self._gauge = FrameGauge(gauge) if gauge else None
+        self._mtf: Floats | None = None
+        self._network = self._compiled(model, engine, self.plan.tile)
         self.precision: Precision = self._network.precision
+        self._area = 1.0
+        self._reuse = reuse and not manifest.whole_frame
+        self._layout = layout_for(size, manifest.input.multiple_px, manifest.halo_px)
+        self._networks = Networks(lambda shape: self._compiled(model, engine, shape))
+        self._whole_only = manifest.whole_frame
+        self._patchwork: Patchwork | None = None
+        self._computed_px = 0
+
+    @property
+    def area(self) -> float:
+        """Share of the frame's pixels that is sharpened: 1 for all, otherwise the part around whoever moves, fading out softly.
+
+        May be set between frames; what is below a twentieth counts as a twentieth.
+        """
+        return self._area
+
+    @area.setter
+    def area(self, share: float) -> None:
+        self._area = min(1.0, max(LEAST_AREA, share))
+
+    @property
+    def mtf(self) -> Floats | None:
+        """What is known of how soft the frames are, (BANDS,); None if the model is not told that."""
+        return self._mtf
+
+    @property
+    def computed_share(self) -> float:
+        """Pixels that the network computed for the last frame, as a share of the frame's; above 1 where tiles overlap."""
+        return self._computed_px / math.prod(self.size)
 
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
         """Returns a sharpened copy.
@@ -47,9 +89,38 @@ class Restorer:
         """
         if Size.of(pixels) != self.size:
             raise ValueError(f"this restorer is for {self.size}, not {Size.of(pixels)}")
+        self._computed_px = 0
         if strength <= 0:
             return pixels
-        sharp = self._mosaic.assemble(self._network.infer, pixels)
+        if self._gauge:
+            self._mtf = self._gauge.look(pixels)
+        sharp = self._in_parts(pixels) if self._reuse or self._area < 1 else self._whole(pixels)
         if strength >= 1:
             return sharp
         return cv2.addWeighted(sharp, strength, pixels, 1 - strength, 0, dst=sharp)  # pyright: ignore[reportReturnType]
+
+    def _compiled(self, model: Model, engine: Engine, shape: Size) -> Network:
+        return _Told(engine.compile(model, shape), lambda: self._mtf)
+
+    def _whole(self, pixels: Pixels) -> Pixels:
+        self._computed_px += self.plan.count * math.prod(self.plan.tile)
+        return self._mosaic.assemble(self._network.infer, pixels)
+
+    def _in_parts(self, pixels: Pixels) -> Pixels:
+        if self._patchwork is None:
+            self._patchwork = Patchwork(self._layout, self._networks, self._whole, reuse=self._reuse, parts=not self._whole_only)
+        sharp = self._patchwork.sharpen(pixels, self._area)
+        self._computed_px += self._patchwork.computed_px
+        return sharp
+
+
+class _Told:
+    """A network that is told, at every picture, what is known of the frame."""
+
+    def __init__(self, network: Network, known: Callable[[], Floats | None]) -> None:
+        self._network, self._known = network, known
+        self.precision: Precision = network.precision
+
+    def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
+        """See `Network.infer`."""
+        return self._network.infer(pixels, self._known() if mtf is None else mtf)

@@ -11,6 +11,8 @@ import numpy as np
 import psutil
 
 WINDOW_NS = 2_000_000_000  # the frame rate is that of the last two seconds
+MOST_SEEN_NS = 1_000_000_000  # what was sent last is not what is seen during a pause
+RAW = "unsharpened"
 STAGES = ("capture", "wait", "sharpen", "send")
 
 
@@ -36,7 +38,7 @@ class Snapshot:
 
     Attributes:
         frames_captured, frames_sharpened, frames_sent, frames_dropped: counts since the start. A frame that went out unsharpened
-            is sent but not sharpened; one that a newer frame replaced is dropped.
+            is sent but not sharpened; one that a newer frame replaced, or that was left out at half the rate, is dropped.
         camera_fps: frames that the camera really delivered per second, over the last two seconds.
         fps: frames sent per second over the last two seconds.
         recent_latency_ms: median latency of those frames.
@@ -48,6 +50,9 @@ class Snapshot:
         stage_ms: the parts: reading the camera (waiting for it included), waiting between threads, sharpening, sending.
         cpu_percent: of this process since the start, 100 for one whole core.
         peak_rss_mb: largest resident memory so far, in MiB.
+        rung: what is done with frames now; empty before that was decided.
+        reason: why, one line.
+        rung_s: seconds for which what went out came from each rung, those that it was on; "unsharpened" among them.
     """
 
     frames_captured: int = 0
@@ -65,6 +70,9 @@ class Snapshot:
     stage_ms: dict[str, Percentiles] = field(default_factory=dict[str, Percentiles])
     cpu_percent: float = 0.0
     peak_rss_mb: float = 0.0
+    rung: str = ""
+    reason: str = ""
+    rung_s: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Stats:
@@ -87,6 +95,9 @@ class Stats:
         self._first_sent_ns = self._last_sent_ns = 0
         self._paused_ns = 0  # without the pause that lasts
         self._pause_began_ns: int | None = None
+        self._rung = self._reason = ""
+        self._sent_on = ""  # what the frame that was sent last came from
+        self._rung_ns: dict[str, int] = {}
         self._process = psutil.Process()
         self._cpu_began_s = self._cpu_s()
         self._cpu_before = (self._began_ns, self._cpu_began_s)
@@ -105,10 +116,26 @@ class Stats:
             self._sharpened += 1
             self._stages["sharpen"].append(took_ns / 1e6)
 
-    def sent(self, captured_ns: int, waited_ns: int, took_ns: int) -> None:
-        """A frame went out to every output: it waited between threads for `waited_ns`, sending took `took_ns`."""
+    def governed(self, rung: str, reason: str) -> None:
+        """Frames are treated so from now on."""
+        with self._lock:
+            self._rung, self._reason = rung, reason
+
+    def sent(self, captured_ns: int, waited_ns: int, took_ns: int, rung: str = "") -> None:
+        """A frame went out to every output.
+
+        Args:
+            captured_ns: when the camera delivered it.
+            waited_ns: how long it waited between threads.
+            took_ns: how long sending took.
+            rung: what it was sharpened on; empty for a frame as it came.
+        """
         now = self._clock()
         with self._lock:
+            if self._sent:
+                seen_ns = min(now - self._last_sent_ns, MOST_SEEN_NS)
+                self._rung_ns[self._sent_on] = self._rung_ns.get(self._sent_on, 0) + seen_ns
+            self._sent_on = rung or RAW
             self._sent += 1
             self._first_sent_ns = self._first_sent_ns or now
             self._last_sent_ns = now
@@ -138,6 +165,7 @@ class Stats:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             before, self._cpu_before = self._cpu_before, (now, self._cpu_s())
             now_cpu, first_ns, last_ns = self._cpu_before, self._first_sent_ns, self._last_sent_ns
+            rung, reason, rung_ns = self._rung, self._reason, dict(self._rung_ns)
             over_ns, lasting_ns = self._paused_ns, now - (self._pause_began_ns or now)
         recent = [(at, latency_ms) for at, latency_ms in recent if now - at <= WINDOW_NS]
         return Snapshot(
@@ -154,6 +182,9 @@ class Stats:
             stage_ms={stage: Percentiles.of(values) for stage, values in stages.items()},
             cpu_percent=_share((self._began_ns, self._cpu_began_s), now_cpu),
             peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
+            rung=rung,
+            reason=reason,
+            rung_s={name: round(lasted_ns / 1e9, 2) for name, lasted_ns in rung_ns.items()},
         )
 
     def _cpu_s(self) -> float:

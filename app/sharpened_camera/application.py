@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sharpen_core.capture.select import is_device, select_camera
 from sharpen_core.engines.base import Engine, Precision
-from sharpen_core.engines.select import select_engine
+from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.events import Event
+from sharpen_core.forecast import Limits
 from sharpen_core.frame import Size
-from sharpen_core.model_store import Model, find_model
+from sharpen_core.lineup import Lineup
+from sharpen_core.machine import usable_cores
+from sharpen_core.model_store import Model, find_family, find_model
 from sharpen_core.output.base import Output
 from sharpen_core.output.file import FileRecorder
 from sharpen_core.output.null import NullOutput
@@ -18,6 +22,8 @@ from sharpen_core.output.pipewire.status import find_pipewire
 from sharpen_core.output.virtual_camera import VirtualCamera, virtual_camera_status
 from sharpen_core.pipeline import Pipeline, PipelineOptions
 from sharpen_core.restorer import Restorer
+from sharpen_core.tuning import known_ms, tune
+from sharpen_core.tuning_cache import TuningCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,14 @@ class SessionRequest:
         fps: wanted frames per second.
         outputs: "virtual", "pipewire", "none" or files, all of them; empty takes the virtual cameras where there are any.
         outputs_required: whether the session ends when an output fails.
-        model: name or folder; None takes the default.
+        model: name or folder, never replaced by another one; None takes the best one that this machine can hold, or the default where
+            every frame is taken.
         engine: "auto" or an engine's name.
         precision: what to compute in; None leaves it to the engine.
         strength: 0 (untouched) to 1.
         mirror: whether the picture is flipped left to right.
+        cpu: share of the machine that may be used, 0 to 1; not for `fastest`, which takes what its threads can get.
+        reuse: whether still parts keep what was added to them; not for `fastest`, which computes every frame anew.
         fastest: take every frame without pacing or dropping.
         reopen: whether a camera or virtual camera that vanishes is opened again when it is back; otherwise it ends the session.
         pause: whether to rest while nobody watches: the preview is hidden and no program takes frames.
@@ -53,6 +62,8 @@ class SessionRequest:
     precision: Precision | None = None
     strength: float = 1.0
     mirror: bool = False
+    cpu: float = 0.5
+    reuse: bool = True
     fastest: bool = False
     reopen: bool = True
     pause: bool = True
@@ -68,9 +79,11 @@ class Session:
 
     def __init__(self, request: SessionRequest, on_event: Callable[[Event], None] = lambda _: None) -> None:
         self.request = request
-        self.model: Model = find_model(request.model)
+        self.models = [find_model(request.model)] if request.model or request.fastest else find_family()
         self.engine: Engine | None = None
-        self.restorer: Restorer | None = None
+        self.restorers: dict[str, Restorer] = {}
+        self._tuning = TuningCache()
+        self.threads = default_threads(request.cpu)
         endless = not request.fastest or request.frames is not None or request.seconds is not None
         self.camera = select_camera(
             request.camera, request.size, request.fps, path=request.camera_path, paced=not request.fastest, loop=endless
@@ -80,7 +93,7 @@ class Session:
             self.outputs.append(VirtualCamera())  # none is there yet; one that is set up meanwhile is found by itself
         self.pipeline = Pipeline(
             self.camera,
-            self._restorer_for,
+            self._lineup(),
             self.outputs,
             PipelineOptions(
                 lossless=request.fastest,
@@ -96,10 +109,40 @@ class Session:
         self.pipeline.mirror = request.mirror
         self.pipeline.pausing = request.pause
 
-    def _restorer_for(self, size: Size) -> Restorer:
-        self.engine = self.engine or select_engine(self.request.engine, precision=self.request.precision)
-        self.restorer = Restorer(self.model, self.engine, size)
-        return self.restorer
+    @property
+    def model(self) -> Model:
+        """The model in use: the chosen one, or that of the governor's choice."""
+        rung = self.pipeline.rung
+        wanted = rung.model if rung and rung.model else next(reversed(self.restorers), None)
+        return next((model for model in self.models if model.name == wanted), self.models[-1])
+
+    @property
+    def restorer(self) -> Restorer | None:
+        """What runs it; None while it is being loaded."""
+        return self.restorers.get(self.model.name)
+
+    def _lineup(self) -> Lineup:
+        cores = usable_cores()
+        return Lineup(
+            {model.name: partial(self._restorer_for, model) for model in self.models},
+            {model.name: model.manifest.kmac_per_px for model in self.models},
+            lambda size: known_ms(self.models, self._engine(), size, self._tuning),
+            limits=Limits(self.request.cpu, min(1.0, self.threads / cores)),
+            cores=cores,
+        )
+
+    def _engine(self) -> Engine:
+        self.engine = self.engine or select_engine(self.request.engine, self.threads, self.request.precision)
+        return self.engine
+
+    def _restorer_for(self, model: Model, size: Size) -> Restorer:
+        engine = self._engine()
+        # Where every frame is taken nothing goes out while tiles are measured: then only what is known counts.
+        tuned = tune(model, engine, size, self._tuning, measure=not self.request.fastest)
+        reuse = self.request.reuse and not self.request.fastest
+        restorer = Restorer(model, engine, size, most_px=tuned.most_px if tuned else None, reuse=reuse)
+        self.restorers = {**self.restorers, model.name: restorer}
+        return restorer
 
 
 def build_outputs(names: tuple[str, ...]) -> list[Output]:

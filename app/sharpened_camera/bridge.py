@@ -24,6 +24,7 @@ from sharpen_core.events import (
     CameraOpened,
     Event,
     Failed,
+    Governed,
     OutputLost,
     OutputOpened,
     PassingThrough,
@@ -69,6 +70,7 @@ class Bridge(QObject):
     camera_back = Signal(object)  # CameraBack
     output_opened = Signal(object)  # OutputOpened
     output_lost = Signal(object)  # OutputLost
+    governed = Signal(object)  # Governed
     passing_through = Signal(object)  # PassingThrough
     sharpening = Signal(object)  # Sharpening
     paused = Signal(object)  # Paused
@@ -94,6 +96,7 @@ class Bridge(QObject):
             CameraBack: self.camera_back,
             OutputOpened: self.output_opened,
             OutputLost: self.output_lost,
+            Governed: self.governed,
             PassingThrough: self.passing_through,
             Sharpening: self.sharpening,
             Paused: self.paused,

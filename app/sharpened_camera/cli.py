@@ -12,6 +12,7 @@ import typer
 
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
+from sharpened_camera.bench.section import Section
 
 PROGRAM = "sharpened-camera"
 
@@ -69,13 +70,16 @@ def run(
         list[str] | None,
         typer.Option(help="virtual (all there are), pipewire, none or a FILE to record; may be given several times. By default virtual."),
     ] = None,
-    model: ModelOption = None,
+    model: Annotated[str, typer.Option(help="auto (the best that this machine can hold), a name or a folder. See `models`.")] = "auto",
     engine: EngineOption = "auto",
     precision: Annotated[
         Literal["auto", "f32", "bf16", "f16", "int8"],
         typer.Option(help="What to compute in; `models` tells what each model has. auto: bf16 where CPU and model have it, else f32."),
     ] = "auto",
     strength: StrengthOption = 1.0,
+    cpu_ceiling: Annotated[
+        int, typer.Option(min=5, max=100, help="Percent of the machine to use at most; with less, less is sharpened. Not for --fastest.")
+    ] = 50,
     mirror: Annotated[bool, typer.Option("--mirror", help="Flip the picture that others see, left to right.")] = False,
     reopen: Annotated[
         bool, typer.Option("--reopen/--no-reopen", help="Open a camera or virtual camera that vanishes again when it is back, or end.")
@@ -83,6 +87,9 @@ def run(
     pause: Annotated[bool, typer.Option("--pause/--no-pause", help="Rest while no program takes frames from the virtual camera.")] = True,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse/--no-reuse", help="Compute only what changed, or all of every frame as --fastest does.")
+    ] = True,
     fastest: Annotated[
         bool, typer.Option("--fastest", help="Take every frame, without pacing or dropping; a clip ends with itself.")
     ] = False,
@@ -95,9 +102,9 @@ def run(
     from sharpened_camera.headless import run_headless
 
     request = SessionRequest(
-        camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=model, engine=engine,
-        precision=None if precision == "auto" else precision, strength=strength, mirror=mirror,
-        fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
+        camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=None if model == "auto" else model, engine=engine,
+        precision=None if precision == "auto" else precision, strength=strength, cpu=cpu_ceiling / 100, mirror=mirror,
+        reuse=reuse, fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
     )  # fmt: skip
     run_headless(request, as_json=as_json)
 
@@ -157,6 +164,32 @@ def setup(
     from sharpened_camera.camera_setup.linux import Surroundings, Wish
 
     set_up_here(Wish(number, undo, dry_run, yes), Surroundings(say=typer.echo, ask=_ask))
+
+
+@app.command()
+def bench(
+    only: Annotated[list[Section] | None, typer.Option(help="What to measure; may be given several times. By default everything.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A model, by name or folder; several times for more. By default all.")] = None,
+    size: Annotated[list[str] | None, typer.Option(metavar="WIDTHxHEIGHT", help="Of the frames; several times for more.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=256, help="For a network. By default what `run` takes.")] = None,
+    cpu_ceiling: Annotated[
+        int | None, typer.Option(min=5, max=100, help="Percent of the machine for sessions at a camera's pace. By default that of `run`.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Rougher figures, at 1280x720 only.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the networks as a chart.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let the chart replace a file.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how fast this machine sharpens, and where the time goes. Takes minutes; leave the machine alone meanwhile."""
+    if plot and only and Section.NETWORK not in only:
+        raise typer.BadParameter("the chart shows networks: add --only network")
+    sizes = [_size(text) for text in size or ()]
+    from sharpened_camera.bench.command import run_bench
+
+    run_bench(
+        only=only or (), models=model or (), sizes=sizes, threads=threads, cpu_ceiling=cpu_ceiling,
+        quick=quick, plot=plot, force=force, as_json=as_json,
+    )  # fmt: skip
 
 
 def _ask(question: str) -> bool:

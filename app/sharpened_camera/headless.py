@@ -15,6 +15,7 @@ from sharpen_core.events import (
     CameraLost,
     CameraOpened,
     Event,
+    Governed,
     OutputLost,
     OutputOpened,
     PassingThrough,
@@ -77,14 +78,22 @@ def _line(event: Event) -> str:
             return "resumed"
         case OutputOpened(name):
             return f"output: {name}"
-        case PassingThrough(reason):
-            return f"passing through: {reason}"
-        case Sharpening():
-            return "sharpening again"
+        case Governed() | PassingThrough() | Sharpening():
+            return _treatment(event)
         case OutputLost(name, error):
             return f"lost {name}: {error}"
         case _:
             return ""
+
+
+def _treatment(event: Governed | PassingThrough | Sharpening) -> str:
+    match event:
+        case Governed(rung, reason):
+            return reason if rung.raw else f"sharpening with {reason}"
+        case PassingThrough(reason):
+            return f"passing through: {reason}"
+        case Sharpening():
+            return "sharpening again"
 
 
 def _format(delivered: CameraFormat) -> str:
@@ -161,5 +170,9 @@ def _print_table(figures: dict[str, Any]) -> None:
     row("latency", times(figures["latency_ms"]))
     for stage, values in figures["stage_ms"].items():
         row(f"  {stage}", times(values))
+    if len(figures["rung_s"]) > 1:
+        row("treated", ", ".join(f"{lasted_s:.1f} s {rung}" for rung, lasted_s in figures["rung_s"].items()))
+    if figures["reason"]:
+        row("last", figures["reason"])
     row("process", f"{figures['cpu_percent']:.0f} % CPU, {figures['peak_rss_mb']:.0f} MiB at most")
     Console(file=sys.stdout, highlight=False).print(table)

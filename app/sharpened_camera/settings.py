@@ -16,7 +16,7 @@ from sharpen_core.model_store import APP_NAME
 
 Show = Literal["split", "before", "after"]
 
-SESSION_FIELDS = ("camera", "camera_path", "size", "fps", "model", "engine")
+SESSION_FIELDS = ("camera", "camera_path", "size", "fps", "model", "engine", "cpu_percent")
 """Changing one of these needs a new session; the others take effect at once."""
 
 
@@ -28,9 +28,10 @@ class Settings(BaseModel):
         camera_path: the lasting path of that camera: of several with its name, the one there is meant.
         size: such as "1280x720"; None leaves it to the camera.
         fps: frames per second to ask the camera for.
-        model: name of the model; None for the default one.
+        model: name of the model; None for the best one that the machine can hold.
         engine: what runs the network.
         strength: 0 is off, 1 is all that the network does.
+        cpu_percent: how much of the machine the program may use.
         mirror: flip what others see.
         pause: rest while the window is hidden and nobody watches.
         show: what the preview shows.
@@ -47,6 +48,7 @@ class Settings(BaseModel):
     model: str | None = None
     engine: Literal["auto", "openvino", "onnxruntime", "identity"] = "auto"
     strength: float = Field(default=1.0, ge=0, le=1)
+    cpu_percent: int = Field(default=50, ge=5, le=100)
     mirror: bool = False
     pause: bool = True
     show: Show = "split"

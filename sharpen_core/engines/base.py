@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.gauge import Floats
 from sharpen_core.model_store import Model, Precision
 
 
@@ -14,11 +15,13 @@ class Network(Protocol):
         """The arithmetic in use."""
         ...
 
-    def infer(self, pixels: Pixels) -> Pixels:
+    def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """Sharpens one picture of exactly the compiled size.
 
         Args:
             pixels: (H, W, 3) uint8 RGB, C-contiguous; only read.
+            mtf: how soft the frame is that the picture is of, (BANDS,) float32 (see `sharpen_core.gauge`), for a model that is told; None
+                lets it think that the frame is sharp.
 
         Returns:
             (H, W, 3) uint8 RGB. It may be the engine's own memory: valid until the next call, never written to.
@@ -35,6 +38,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The name by which it is chosen: "openvino", "onnxruntime" or "identity"."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides how fast it is: name, version, wanted precision and threads; empty if it computes nothing."""
         ...
 
     def compile(self, model: Model, size: Size) -> Network:

@@ -2,6 +2,7 @@
 
 from sharpen_core.engines.base import Precision
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.gauge import Floats
 from sharpen_core.model_store import Model
 
 
@@ -9,6 +10,7 @@ class IdentityEngine:
     """Returns every picture as it came."""
 
     name = "identity"
+    fingerprint = ""
 
     def compile(self, model: Model, size: Size) -> "IdentityNetwork":
         """See `Engine.compile`."""
@@ -21,6 +23,7 @@ class IdentityNetwork:
 
     precision: Precision = "f32"
 
-    def infer(self, pixels: Pixels) -> Pixels:
+    def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
+        del mtf
         return pixels

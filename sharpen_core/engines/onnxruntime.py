@@ -5,6 +5,7 @@ from typing import Any
 from sharpen_core.engines.base import Precision
 from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.gauge import SHARP, Floats
 from sharpen_core.model_store import Model
 
 
@@ -31,6 +32,11 @@ class OnnxRuntimeEngine:
         self._library = onnxruntime
         self._threads = threads
 
+    @property
+    def fingerprint(self) -> str:
+        """See `Engine.fingerprint`."""
+        return f"{self.name} {self._library.__version__} f32 {self._threads} threads"
+
     def compile(self, model: Model, size: Size) -> "OnnxRuntimeNetwork":
         """See `Engine.compile`."""
         options = self._library.SessionOptions()
@@ -49,7 +55,7 @@ class OnnxRuntimeEngine:
                 f"ONNX Runtime cannot load the model '{model.name}' for {size}: {str(error).strip().splitlines()[-1]}",
                 "Install the model again.",
             ) from error
-        return OnnxRuntimeNetwork(session)
+        return OnnxRuntimeNetwork(session, told=model.manifest.told)
 
 
 class OnnxRuntimeNetwork:
@@ -57,14 +63,17 @@ class OnnxRuntimeNetwork:
 
     precision: Precision = "f32"
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, *, told: bool) -> None:
         self._session = session
-        self._input: str = session.get_inputs()[0].name
+        self._told = told
 
-    def infer(self, pixels: Pixels) -> Pixels:
+    def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
+        inputs: dict[str, Any] = {"image": pixels[None]}
+        if self._told:
+            inputs["mtf"] = (SHARP if mtf is None else mtf)[None]
         try:
-            (result,) = self._session.run(None, {self._input: pixels[None]})
+            (result,) = self._session.run(None, inputs)
         except Exception as error:  # its errors share no base class below Exception
             raise EngineInferenceFailed(f"ONNX Runtime failed on a frame: {str(error).strip().splitlines()[-1]}", "") from error
         return result[0]

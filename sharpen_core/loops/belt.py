@@ -10,7 +10,9 @@ from sharpen_core.capture.base import CameraFormat
 from sharpen_core.events import Event, Paused, Resumed
 from sharpen_core.frame import Frame, Size
 from sharpen_core.placeholder import Standby
+from sharpen_core.punctuality import Punctuality
 from sharpen_core.reopen import RETRIES_S
+from sharpen_core.rungs import Rung
 from sharpen_core.slot import Slot
 from sharpen_core.stats import Stats
 from sharpen_core.stopgap import Patience
@@ -61,26 +63,40 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A frame on its way out, and how long it has waited between threads so far."""
+    """A frame on its way out.
+
+    Attributes:
+        preview: the frame.
+        waited_ns: how long it has waited between threads so far.
+        ready_ns: since when it waits for the output.
+        rung: what it was sharpened on; empty for a frame as it came.
+    """
 
     preview: Preview
     waited_ns: int
     ready_ns: int
+    rung: str = ""
 
 
 class Belt:
     """The slots, the signs that threads put up for each other, and what the user may change meanwhile.
+
+    Capture gives every frame to the engine, and, while `passing_by`, straight to the output too. Whoever comes first with a frame's number,
+    or a later one, has handed it over: frames never go out twice or in another order.
 
     Attributes:
         strength, mirror: what the user wants; hold from the next frame on.
         format: what the camera really delivers; cancelled when it could not be opened.
         stopping: set when every thread is to leave.
         awake: not set during a pause.
-        engine_silent: set while frames go past an engine that does not answer.
-        sharpening_since_ns: when the frame that is being sharpened was begun.
+        punctuality: whether the engine's answers come in time.
+        rung: what the governor wants done with frames; None before it has said so.
+        unsharpened: whether that is nothing.
+        in_work: the frame that is being sharpened.
+        captured: the camera's newest frame.
         lost: what is wrong with the camera; None while it delivers.
         captured_s: when the camera last delivered, monotonic.
-        stale: answers of the engine that came after a newer frame had gone out.
+        dropped: frames that never went out, as far as later ones have.
         newest: what was sent last.
     """
 
@@ -91,15 +107,47 @@ class Belt:
         self.to_sharpen: Slot[Frame] = Slot(lossless=options.lossless)
         self.to_output: Slot[Ready] = Slot(lossless=options.lossless)
         self.format: Future[CameraFormat] = Future()
-        self.stopping, self.awake, self.engine_silent = threading.Event(), threading.Event(), threading.Event()
+        self.stopping, self.awake = threading.Event(), threading.Event()
         self.awake.set()
-        self.sharpening_since_ns: int | None = None
+        self.punctuality = Punctuality()
+        self.rung: Rung | None = None
+        self.unsharpened = False
+        self.in_work: Frame | None = None
+        self.captured: Frame | None = None
         self.lost: Standby | None = None
         self.captured_s = 0.0
-        self.stale = 0
+        self.dropped = 0
         self.newest: Preview | None = None
         self.stats = Stats()
         self.watch = Watch(options.pause_after_s)
+        self._handing_over = threading.Lock()
+        self._handed_seq = -1
+
+    @property
+    def passing_by(self) -> bool:
+        """Whether frames go past the engine, as they came."""
+        return not self.options.lossless and (self.unsharpened or self.punctuality.late)
+
+    def claim(self, frame: Frame) -> bool:
+        """Whether a frame may go out: neither it nor a later one was handed over. From then on it was."""
+        with self._handing_over:
+            if frame.seq <= self._handed_seq:
+                return False
+            self._handed_seq = frame.seq
+            return True
+
+    def hand_over(self, ready: Ready) -> bool:
+        """Puts a frame on its way to the outputs, unless it or a later one was handed over; returns whether it was put.
+
+        Raises:
+            SlotClosed: the session is over.
+        """
+        with self._handing_over:
+            if ready.preview.after.seq <= self._handed_seq:
+                return False
+            self._handed_seq = ready.preview.after.seq
+            self.to_output.put(ready)  # within the lock: a later frame must not be put before
+            return True
 
     @property
     def standby(self) -> Standby | None:

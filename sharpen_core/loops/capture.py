@@ -75,10 +75,10 @@ class CaptureLoop:
             pixels = cv2.flip(pixels, 1)  # pyright: ignore[reportAssignmentType]
         frame = Frame(pixels, self._seq, now_ns)
         self._seq += 1
-        if belt.engine_silent.is_set():
-            belt.to_output.put(Ready(Preview(frame, frame), 0, time.monotonic_ns()))
-        else:
-            belt.to_sharpen.put(frame)
+        belt.captured = frame
+        if belt.passing_by:
+            belt.hand_over(Ready(Preview(frame, frame), 0, time.monotonic_ns()))
+        belt.to_sharpen.put(frame)
 
     def _goes_on(self) -> bool:
         return not self._belt.stopping.is_set() and self._seq != self._belt.options.frame_limit and self._left_s() > 0

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from sharpen_core.errors import OutputError
 from sharpen_core.events import PassingThrough, Sharpening
 from sharpen_core.frame import Frame, Size
-from sharpen_core.loops.belt import Belt, Ready
+from sharpen_core.loops.belt import Belt, Preview, Ready
 from sharpen_core.loops.outlet import Outlet
 from sharpen_core.output.base import Output
 from sharpen_core.slot import SlotTimeout
 from sharpen_core.stopgap import Stopgap
 
-SILENT_AFTER_S = 0.25  # an engine that has not answered for this long is passed by
+_WAIT_S = 0.25  # for a frame, before something else is looked for to send
+_TOLD_AFTER_NS = 1_000_000_000  # shorter lateness is over before anybody could read of it
 _IDLE_S = 0.1  # how often to look what to send while no frame comes
 _PAUSED_S = 0.05  # and whether somebody watches: the picture has to be back within 0.2 s
 _COUNT_EVERY_S = 0.5
@@ -35,9 +36,9 @@ class OutputLoop:
         self._stopgap = Stopgap(belt.options.patience)
         self._size = Size(0, 0)
         self._last_seq = -1
-        self._silence_told = False
+        self._lateness_told = False
         self._count_at_s = 0.0
-        self._timeout_s: float | None = None if belt.options.lossless else SILENT_AFTER_S
+        self._timeout_s = _WAIT_S
 
     def run(self) -> None:
         """Sends until nothing more comes, then closes all outputs."""
@@ -50,15 +51,17 @@ class OutputLoop:
             self._running()
             while True:
                 try:
-                    ready = belt.to_output.take(self._timeout_s)
+                    ready = belt.to_output.take(self._patience_s())
                 except SlotTimeout:
                     self._fill()
                 else:
                     self._forward(ready)
+                self._tell_lateness()
                 self._mind_the_watchers()
                 for outlet in self._outlets:
                     outlet.mend()
         finally:
+            self._count_left()
             for outlet in self._outlets:
                 try:
                     outlet.close()
@@ -66,36 +69,52 @@ class OutputLoop:
                     self._failed(error)
 
     def _forward(self, ready: Ready) -> None:
-        """Sends a frame, unless a later one has gone out past a silent engine."""
+        """Sends a frame, unless a later one has gone out past a late engine."""
         belt = self._belt
-        if self._silence_told and not belt.engine_silent.is_set():
-            self._silence_told = False
-            belt.on_event(Sharpening())
         frame = ready.preview.after
         if frame.seq <= self._last_seq:
-            belt.stale += 1
             return
+        belt.dropped += frame.seq - self._last_seq - 1
         self._last_seq = frame.seq
         began_ns = time.monotonic_ns()
         self._send(frame)
         belt.newest = ready.preview
-        belt.stats.sent(frame.captured_ns, ready.waited_ns + began_ns - ready.ready_ns, time.monotonic_ns() - began_ns)
+        belt.stats.sent(frame.captured_ns, ready.waited_ns + began_ns - ready.ready_ns, time.monotonic_ns() - began_ns, ready.rung)
         self._stopgap.live(frame)
-        if not belt.options.lossless:
-            self._timeout_s = SILENT_AFTER_S
+        self._timeout_s = _WAIT_S
+
+    def _count_left(self) -> None:
+        """What was captured and will not be sent any more was dropped."""
+        captured = self._belt.captured
+        if captured:
+            self._belt.dropped += captured.seq - self._last_seq
 
     def _send(self, frame: Frame) -> None:
         for outlet in self._outlets:
             outlet.send(frame)
 
-    def _fill(self) -> None:
-        """No frame came: passes an engine by that does not answer, or sends what stands in for a camera that does not."""
+    # ---- when no frame comes -----------------------------------------------------------------------------------------
+
+    def _patience_s(self) -> float | None:
+        """How long to wait for a frame: until the one in work is late, or until one that comes now could be."""
         belt = self._belt
-        if self._engine_is_stuck():
-            belt.engine_silent.set()
-            if not self._silence_told:
-                self._silence_told = True
-                belt.on_event(PassingThrough("the engine does not answer, so the picture goes out unsharpened"))
+        if belt.options.lossless:
+            return None
+        if belt.passing_by:
+            return self._timeout_s
+        left_ns = belt.punctuality.limit_ns
+        if frame := belt.in_work:
+            left_ns -= time.monotonic_ns() - frame.captured_ns
+        return min(self._timeout_s, max(0.001, left_ns / 1e9))
+
+    def _fill(self) -> None:
+        """No frame came: goes past an engine that is late, or sends what stands in for a camera that does not deliver."""
+        belt = self._belt
+        if self._engine_is_late():
+            belt.punctuality.missed()  # first, so that capture hands on what comes after
+            if (frame := belt.captured) and belt.claim(frame):
+                self._forward(Ready(Preview(frame, frame), 0, time.monotonic_ns()))
+            return
         self._timeout_s = _IDLE_S if belt.awake.is_set() else _PAUSED_S
         standby = belt.standby
         if standby is None and not belt.options.reopen_camera:
@@ -103,9 +122,22 @@ class OutputLoop:
         if frame := self._stopgap.frame(self._size, standby, belt.silent_s):
             self._send(frame)
 
-    def _engine_is_stuck(self) -> bool:
-        since_ns = self._belt.sharpening_since_ns
-        return since_ns is not None and time.monotonic_ns() - since_ns > SILENT_AFTER_S * 1e9
+    def _engine_is_late(self) -> bool:
+        belt, frame = self._belt, self._belt.in_work
+        if frame is None or belt.passing_by:
+            return False
+        return time.monotonic_ns() - frame.captured_ns >= belt.punctuality.limit_ns
+
+    def _tell_lateness(self) -> None:
+        """Says once that the engine does not keep up, and once that it does again."""
+        belt, frame = self._belt, self._belt.in_work
+        stuck_ns = time.monotonic_ns() - frame.captured_ns if frame else 0  # perhaps on its very first frame
+        late = belt.strength > 0 and max(belt.punctuality.missed_for_ns, stuck_ns) > _TOLD_AFTER_NS
+        if late and not self._lateness_told:
+            belt.on_event(PassingThrough("the engine does not answer in time, so the picture goes out unsharpened"))
+        elif self._lateness_told and not belt.passing_by:
+            belt.on_event(Sharpening())
+        self._lateness_told = late or (self._lateness_told and belt.passing_by)
 
     def _mind_the_watchers(self) -> None:
         """Pauses when nobody watches, and ends the pause as soon as somebody does."""

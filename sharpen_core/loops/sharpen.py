@@ -2,68 +2,121 @@
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sharpen_core.errors import EngineInferenceFailed
-from sharpen_core.events import PassingThrough, Sharpening
+from sharpen_core.events import Governed
 from sharpen_core.frame import Frame, Size
-from sharpen_core.keep_up import KeepUp
+from sharpen_core.lineup import Lineup
 from sharpen_core.loops.belt import Belt, Preview, Ready
-from sharpen_core.restorer import Restorer
+from sharpen_core.rungs import Rung
+from sharpen_core.steering import Steering
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sharp:
+    """A sharpened frame, what it was sharpened on, and how long that took."""
+
+    frame: Frame
+    rung: str
+    took_ns: int
 
 
 class SharpenLoop:
     """Runs in a thread of its own, which alone touches the engine."""
 
-    def __init__(self, belt: Belt, restorer_for: Callable[[Size], Restorer]) -> None:
-        self._belt, self._restorer_for = belt, restorer_for
-        self._keep_up = KeepUp()
+    def __init__(self, belt: Belt, lineup: Lineup) -> None:
+        self._belt, self._lineup = belt, lineup
+        self._steering: Steering | None = None
+        self._told: tuple[Rung, str] | None = None
+        self._next_seq = 0
+        self._dropped = self._misses = 0
 
     def run(self) -> None:
         """Sharpens until nothing more comes."""
         belt = self._belt
         try:
-            restorer = self._restorer_for(belt.format.result().size)
-            belt.engine_silent.clear()
+            steering = self._begin(belt.format.result().size)
             while True:
                 frame = belt.to_sharpen.take()
-                taken_ns = time.monotonic_ns()
-                if frame.size != restorer.size:
-                    restorer = self._restorer_for(frame.size)
-                belt.sharpening_since_ns = taken_ns
-                after = self._sharpened(restorer, frame)
-                belt.sharpening_since_ns = None
-                belt.engine_silent.clear()
-                belt.to_output.put(Ready(Preview(frame, after), taken_ns - frame.captured_ns, time.monotonic_ns()))
+                if frame.size != steering.size:
+                    steering = self._begin(frame.size)
+                self._step(steering, frame)
         finally:
+            if self._steering:
+                self._steering.close()
             belt.to_output.close()
 
-    def _sharpened(self, restorer: Restorer, frame: Frame) -> Frame:
-        """Returns the sharpened frame, or the frame itself when it is to pass through."""
-        belt, keep_up = self._belt, self._keep_up
-        before = keep_up.passing_reason
-        strength = belt.strength
-        if strength <= 0 or not (belt.options.lossless or keep_up.wants()):
-            return frame
-        began_ns = time.monotonic_ns()
+    def _begin(self, size: Size) -> Steering:
+        """Loads what sharpens frames of this size; meanwhile they go out as they come."""
+        if self._steering:
+            self._steering.close()
+        self._belt.punctuality.begin()
+        self._steering = Steering(self._lineup, size, self._belt.format.result().fps)
+        return self._steering
+
+    def _step(self, steering: Steering, frame: Frame) -> None:
+        belt, taken_ns = self._belt, time.monotonic_ns()
+        if belt.options.lossless:
+            self._hand_over(frame, self._sharpened(steering, steering.rung, frame) if belt.strength > 0 else None, taken_ns)
+            return
+        steering.arrived(frame)
+        self._follow(steering)
+        rung = steering.rung
+        if rung.raw or belt.strength <= 0:
+            self._hand_over(frame, None, taken_ns)
+            if belt.strength > 0 and (probe := steering.probe()):
+                self._sharpened(steering, probe, frame)
+        elif frame.seq >= self._next_seq:
+            self._next_seq = frame.seq + rung.every
+            belt.in_work = frame
+            sharp = self._sharpened(steering, rung, frame)
+            belt.in_work = None
+            self._hand_over(frame, sharp, taken_ns)
+
+    def _sharpened(self, steering: Steering, rung: Rung, frame: Frame) -> _Sharp | None:
+        """Sharpens a frame and tells the governor; None if the engine fails."""
+        belt, began_ns = self._belt, time.monotonic_ns()
         try:
-            after = replace(frame, pixels=restorer.sharpen(frame.pixels, strength))
+            pixels = steering.sharpener(rung).sharpen(frame.pixels, belt.strength)
         except EngineInferenceFailed as error:
             if belt.options.lossless:
                 raise
             log.warning("sharpening failed: %s", error)
-            keep_up.failed(error.message)
-            after = frame
-        else:
-            took_ns = time.monotonic_ns() - began_ns
-            if not belt.options.lossless:
-                keep_up.took(took_ns)
-            if keep_up.passing_reason is None:
-                belt.stats.sharpened(took_ns)
-        if keep_up.passing_reason != before:
-            reason = keep_up.passing_reason
-            belt.on_event(PassingThrough(reason) if reason else Sharpening())
-        return frame if keep_up.passing_reason else after
+            steering.failed(f"{error.message}; the picture goes out unsharpened")
+            return None
+        now_ns = time.monotonic_ns()
+        if not belt.options.lossless:
+            if not steering.rung.raw:
+                belt.punctuality.answered(now_ns - frame.captured_ns)
+            steering.took(now_ns - began_ns, *self._trouble())
+        return _Sharp(replace(frame, pixels=pixels), str(rung), now_ns - began_ns)
+
+    def _trouble(self) -> tuple[int, int]:
+        """How many frames were dropped before the engine and how many answers were late, since the last call."""
+        belt = self._belt
+        dropped, self._dropped = belt.to_sharpen.dropped - self._dropped, belt.to_sharpen.dropped
+        late, self._misses = belt.punctuality.misses - self._misses, belt.punctuality.misses
+        return (0 if belt.passing_by else dropped), late
+
+    def _follow(self, steering: Steering) -> None:
+        """Does what the governor says, and says so."""
+        belt, now = self._belt, (steering.rung, steering.reason)
+        belt.punctuality.expect(steering.period_ns)
+        if now == self._told:
+            return
+        if self._told is None or self._told[0] != steering.rung:
+            belt.punctuality.anew()
+        self._told = now
+        belt.rung, belt.unsharpened = steering.rung, steering.rung.raw
+        belt.stats.governed(*map(str, now))
+        belt.on_event(Governed(*now))
+
+    def _hand_over(self, frame: Frame, sharp: _Sharp | None, taken_ns: int) -> None:
+        """Hands a frame over, sharpened or as it came; it may be too late for that."""
+        after, rung = (sharp.frame, sharp.rung) if sharp else (frame, "")
+        ready = Ready(Preview(frame, after), taken_ns - frame.captured_ns, time.monotonic_ns(), rung)
+        if self._belt.hand_over(ready) and sharp:
+            self._belt.stats.sharpened(sharp.took_ns)

@@ -149,7 +149,7 @@ def test_a_camera_that_hangs_is_left_behind_and_said_so(qtbot: QtBot, stand: Sta
     assert bridge.close()
 
 
-def test_passing_through_and_sharpening_are_told(qtbot: QtBot, stand: Stand) -> None:
+def test_what_the_governor_decides_is_told(qtbot: QtBot, stand: Stand) -> None:
     def fail() -> None:
         raise EngineInferenceFailed("the engine stumbled")
 
@@ -162,7 +162,7 @@ def test_passing_through_and_sharpening_are_told(qtbot: QtBot, stand: Stand) -> 
 
     stand.restorer_for = Stumbling
     bridge = Bridge(stand.make_pipeline)
-    with qtbot.waitSignal(bridge.passing_through) as told:
+    with qtbot.waitSignal(bridge.governed, check_params_cb=lambda event: event.rung.raw) as told:
         bridge.start(Settings())
     assert told.args is not None
     assert "stumbled" in told.args[0].reason

@@ -23,7 +23,8 @@ from sharpen_core.capture import select
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.capture.opencv import OpenCVCamera
 from sharpen_core.frame import Size
-from sharpen_core.model_store import MANIFEST, find_model
+from sharpen_core.model_store import FAMILY, MANIFEST, find_model
+from sharpen_core.rungs import build_ladder
 from sharpened_camera import cli
 
 PROGRAM = str(Path(sys.executable).with_name("sharpened-camera"))
@@ -81,6 +82,17 @@ def test_the_test_picture_paced_ends_after_its_frames() -> None:
     assert report["frames_captured"] == 40
     assert report["frames_sent"] + report["frames_dropped"] == 40
     assert report["size"] == "320x240"
+
+
+def test_the_governor_chooses_the_model_says_what_it_does_and_keeps_the_cpu_ceiling() -> None:
+    common = ("run", "--camera", "test", "--size", "160x120", "--seconds", "2", "--output", "none", "--json")
+    done = run(*common, "--model", "auto", "--cpu-ceiling", "75")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["reason"].startswith(report["rung"])
+    assert set(report["rung_s"]) <= {"unsharpened"} | {str(rung) for rung in build_ladder(FAMILY)}
+    assert sum(report["rung_s"].values()) > 0.5
+    assert any(line.startswith(f"sharpening with {report['model']}") for line in done.stderr.splitlines())
 
 
 def test_without_a_camera_and_a_virtual_camera_it_still_runs_and_says_what_to_install() -> None:
@@ -269,6 +281,8 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, command: str) -> None
         ("run", "--size", "huge"),
         ("run", "--strength", "2"),
         ("run", "--fps", "0"),
+        ("run", "--cpu-ceiling", "3"),
+        ("run", "--cpu-ceiling", "half"),
         ("run", "--frames", "0"),
         ("run", "--frames", "1", "--seconds", "1"),
         ("run", "--nonsense"),

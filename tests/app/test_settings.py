@@ -94,7 +94,7 @@ def test_a_failed_save_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
 
 def test_changes_are_checked() -> None:
     assert Settings().changed(strength=0.5).strength == 0.5
-    for wrong in ({"strength": 2}, {"colour": "red"}, {"show": "sideways"}):
+    for wrong in ({"strength": 2}, {"cpu_percent": 3}, {"colour": "red"}, {"show": "sideways"}):
         with pytest.raises(ValidationError):
             Settings().changed(**wrong)
 
@@ -106,6 +106,7 @@ def test_changes_are_checked() -> None:
         ({"camera_path": "/dev/x"}, True),
         ({"pause": False}, False),
         ({"size": "640x480"}, True),
+        ({"cpu_percent": 75}, True),
         ({"strength": 0.2}, False),
         ({"split": 0.1}, False),
     ],

@@ -47,6 +47,8 @@ class ScriptedRestorer:
 
     def __init__(self, size: Size, before: Callable[[], None] = lambda: None) -> None:
         self.size = size
+        self.area = 1.0
+        self.computed_share = 0.0
         self._before = before
 
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:

@@ -6,7 +6,7 @@ import pytest
 
 from sharpen_core import model_store
 from sharpen_core.errors import ModelCorrupt, ModelNotFound
-from sharpen_core.model_store import DEFAULT_MODEL, MANIFEST, find_model, list_models, read_model
+from sharpen_core.model_store import DEFAULT_MODEL, FAMILY, MANIFEST, find_family, find_model, list_models, read_model
 
 
 @pytest.fixture
@@ -113,3 +113,18 @@ def test_the_users_folder_need_not_exist(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "none"))
     assert model_store.user_model_root() == tmp_path / "none"
     assert find_model(None).name == DEFAULT_MODEL
+
+
+def test_the_family_is_what_is_installed_of_it_best_first(own_models: Path) -> None:
+    assert [model.name for model in find_family()] == [name for name in FAMILY if (find_model("fast").folder.parent / name).is_dir()]
+    (own_models / "mine").rename(own_models / FAMILY[0])
+    change_manifest(own_models / FAMILY[0], name=FAMILY[0])
+    assert find_family()[0].folder == own_models / FAMILY[0]
+    (own_models / FAMILY[0] / MANIFEST).write_text("{")
+    assert FAMILY[0] not in [model.name for model in find_family()]
+
+
+def test_without_any_of_the_family_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_store, "model_roots", list)
+    with pytest.raises(ModelNotFound):
+        find_family()

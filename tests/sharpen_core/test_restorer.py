@@ -72,3 +72,40 @@ def test_edges_become_steeper(restorer: Restorer) -> None:
     frame = scene(restorer.size)
     steepness = [np.abs(np.diff(picture.astype(int), axis=1)).max() for picture in (frame, restorer.sharpen(frame))]
     assert steepness[1] > 1.1 * steepness[0]
+
+
+def test_reuse_stays_close_to_the_whole_result_and_computes_less(engine: OpenVINOEngine) -> None:
+    size = Size(240, 320)
+    whole, reusing = (Restorer(find_model(None), engine, size, reuse=reuse) for reuse in (False, True))
+    shares = []
+    for number in range(40):
+        frame = scene(size)
+        frame[90:150, 120:200] = np.roll(frame, number, axis=1)[90:150, 120:200]
+        difference = np.abs(reusing.sharpen(frame).astype(int) - whole.sharpen(frame))
+        assert difference.mean() < 0.5
+        shares.append(reusing.computed_share)
+    assert shares[0] == whole.computed_share == 1
+    assert min(shares) < 1
+
+
+def test_strength_zero_computes_nothing(engine: OpenVINOEngine) -> None:
+    restorer = Restorer(find_model(None), engine, Size(64, 64), reuse=True)
+    frame = scene(Size(64, 64))
+    assert restorer.sharpen(frame, 0.0) is frame
+    assert restorer.computed_share == 0
+
+
+@pytest.mark.parametrize("whole_frame", [False, True])
+def test_only_a_part_is_sharpened_when_that_is_wanted(engine: OpenVINOEngine, whole_frame: bool) -> None:
+    model = find_model(None)
+    model = Model(model.folder, model.manifest.model_copy(update={"whole_frame": whole_frame}))
+    size = Size(480, 640)
+    restorer = Restorer(model, engine, size, reuse=True)
+    frame = scene(size)
+    full = restorer.sharpen(frame)
+    restorer.area = 0.3
+    part = restorer.sharpen(frame)
+    np.testing.assert_array_equal(part[:50], frame[:50])
+    assert np.abs(part[230:250, 310:330].astype(int) - full[230:250, 310:330]).max() <= 1
+    restorer.area = 7
+    assert restorer.area == 1

@@ -36,3 +36,17 @@ def test_before_the_first_frame_everything_is_zero() -> None:
     assert snapshot.frames_sent == 0
     assert snapshot.fps == snapshot.mean_fps == snapshot.first_frame_ms == 0.0
     assert snapshot.latency_ms == Percentiles()
+
+
+def test_seconds_are_counted_for_what_went_out_and_not_through_a_pause() -> None:
+    clock = Clock()
+    stats = Stats(clock=clock)
+    stats.governed("fast on 60 % of the picture", "why")
+    for number in range(31):
+        clock.now = number * 100_000_000
+        stats.sent(clock.now, 0, 0, "fast on 60 % of the picture" if number >= 10 else "")
+    clock.now += 60_000_000_000
+    stats.sent(clock.now, 0, 0)
+    snapshot = stats.snapshot(dropped=0)
+    assert snapshot.rung_s == {"unsharpened": 1.0, "fast on 60 % of the picture": 3.0}
+    assert (snapshot.rung, snapshot.reason) == ("fast on 60 % of the picture", "why")

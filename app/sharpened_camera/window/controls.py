@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from sharpen_core.capture.devices import CameraDevice
-from sharpen_core.model_store import DEFAULT_MODEL, Model
+from sharpen_core.model_store import Model
 from sharpened_camera.settings import Settings
 from sharpened_camera.window.picker import Choice, Picker
 from sharpened_camera.window.tint import accent
@@ -16,6 +16,7 @@ from sharpened_camera.window.tint import accent
 TEST_PICTURE = "test"
 _OPEN_A_CLIP = object()
 _SIZES = ("640x360", "640x480", "1280x720", "1920x1080")
+_CPU_PERCENTS = (25, 50, 75, 100)
 CONTROL_HEIGHT_PX = 30
 _FIELD_GAP_PX = 5
 _GROUP_GAP_PX = 18
@@ -38,6 +39,7 @@ class ControlPanel(QWidget):
         self._devices: list[CameraDevice] = []
         self._models: list[Model] = []
         self.camera, self.frame_size, self.model = Picker("Camera"), Picker("Size"), Picker("Model")
+        self.cpu = Picker("CPU limit")
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.percent = QLabel()
         self.mirror = QCheckBox("Mirror what others see")
@@ -58,6 +60,8 @@ class ControlPanel(QWidget):
             self._offer_sizes()
         if old.model != settings.model or not self.model.count():
             self._offer_models()
+        if old.cpu_percent != settings.cpu_percent or not self.cpu.count():
+            self._offer_cpu_limits()
         self.strength.setValue(round(settings.strength * 100))
         self.percent.setText(f"{settings.strength:.0%}" if settings.strength > 0 else "Off")
         self.mirror.setChecked(settings.mirror)
@@ -116,11 +120,18 @@ class ControlPanel(QWidget):
         self.frame_size.offer([[automatic, *offered]], self._settings.size)
 
     def _offer_models(self) -> None:
-        chosen = self._settings.model or DEFAULT_MODEL
+        chosen = self._settings.model
+        automatic = Choice("Automatic", None, "The best one that this computer can hold, now and later.")
         offered = [Choice(model.manifest.title, model.name, f"{model.manifest.title} ({model.name})") for model in self._models]
-        if chosen not in {model.name for model in self._models}:
+        if chosen and chosen not in {model.name for model in self._models}:
             offered.append(Choice(f"{chosen} (not installed)" if self._models else chosen, chosen))
-        self.model.offer([offered], chosen)
+        self.model.offer([[automatic], offered], chosen)
+
+    def _offer_cpu_limits(self) -> None:
+        chosen = self._settings.cpu_percent
+        tip = "How much of this computer's processor may be used. With less, less of the picture is sharpened."
+        offered = [Choice(f"{percent} %" if percent < 100 else "None", percent, tip) for percent in sorted({*_CPU_PERCENTS, chosen})]
+        self.cpu.offer([offered], chosen)
 
     # ---- what the user does ------------------------------------------------------------------------------------
 
@@ -134,12 +145,13 @@ class ControlPanel(QWidget):
     # ---- construction ------------------------------------------------------------------------------------------
 
     def _set_up(self) -> None:
-        for picker in (self.camera, self.frame_size, self.model):
+        for picker in (self.camera, self.frame_size, self.model, self.cpu):
             picker.setMinimumHeight(CONTROL_HEIGHT_PX)
         self.camera.chosen.connect(self._camera_chosen)
         self.camera.opening.connect(self.cameras_wanted)
         self.frame_size.chosen.connect(partial(self.changed.emit, "size"))
         self.model.chosen.connect(partial(self.changed.emit, "model"))
+        self.cpu.chosen.connect(partial(self.changed.emit, "cpu_percent"))
         self.strength.setRange(0, 100)
         self.strength.setPageStep(10)
         self.strength.setAccessibleName("Strength")
@@ -176,7 +188,8 @@ class ControlPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(_GROUP_GAP_PX)
-        for title, picker in (("&Camera", self.camera), ("Si&ze", self.frame_size), ("&Model", self.model)):
+        fields = (("&Camera", self.camera), ("Si&ze", self.frame_size), ("&Model", self.model), ("CPU &limit", self.cpu))
+        for title, picker in fields:
             layout.addLayout(_field(_title(title, picker), picker))
         heading = QHBoxLayout()
         heading.addWidget(_title("Stren&gth", self.strength), 1)

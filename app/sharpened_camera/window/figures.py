@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 from typing_extensions import override
 
 from sharpen_core.events import State
 from sharpen_core.stats import Snapshot
+from sharpened_camera.window.notice import capitalised
 
 POLL_MS = 1000
 
@@ -40,8 +41,11 @@ class Figures(QStatusBar):
         self.setAccessibleName("Status")
         self.state = self._figure("State", "What the program is doing.")
         self.source = self._figure("Source", "The camera, and the size it really delivers.")
+        self.treatment = self._figure("Sharpening", "")
+        self.treatment.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # long words must not widen the window
         self.addWidget(self.state)
-        self.addWidget(self.source, 1)
+        self.addWidget(self.source)
+        self.addWidget(self.treatment, 1)
         cores = os.cpu_count() or 1
         self.fps = self._figure("Frame rate", "Frames sent per second, measured over the last two seconds.")
         self.latency = self._figure(
@@ -71,6 +75,7 @@ class Figures(QStatusBar):
         self._running = state is State.RUNNING
         if not self._running:
             self.source.clear()
+            self.show_treatment("", "")
             self._write(None)
         self._poll_if_seen()
 
@@ -81,6 +86,11 @@ class Figures(QStatusBar):
     def show_source(self, text: str) -> None:
         """Shows what is captured."""
         self.source.setText(text)
+
+    def show_treatment(self, text: str, reason: str) -> None:
+        """Shows what is done with frames; the reason is its tooltip."""
+        self.treatment.setText(text)
+        self.treatment.setToolTip(capitalised(reason))
 
     def refresh(self) -> None:
         """Shows the figures of now."""

@@ -17,6 +17,7 @@ from sharpen_core.events import (
     CameraBack,
     CameraLost,
     CameraOpened,
+    Governed,
     OutputLost,
     OutputOpened,
     PassingThrough,
@@ -89,7 +90,7 @@ class MainWindow(QMainWindow):
 
     def start(self) -> None:
         """Starts a session with what is chosen, and looks again at what there is to choose from."""
-        self.board.clear("session", "output", "sharpening", "stop")
+        self.board.clear("session", "output", "sharpening", "late", "stop")
         self._catalogue.refresh()
         self._bridge.start(self._settings)
 
@@ -137,7 +138,7 @@ class MainWindow(QMainWindow):
         self.preview.set_active(state in _ACTIVE)
         if state is not State.RUNNING:
             self.badge.drop_outputs()
-            self.board.clear("sharpening", "camera")
+            self.board.clear("sharpening", "late", "camera")
         texts = {State.STARTING: "Stop", State.RUNNING: "Stop", State.STOPPING: "Stopping…"}
         stopped = state not in texts
         self.controls.show_toggle(texts.get(state, "Start"), enabled=state is not State.STOPPING, wanted=stopped)
@@ -176,8 +177,18 @@ class MainWindow(QMainWindow):
     def _resumed(self, _: Resumed) -> None:
         self.figures.show_standstill("")
 
+    def _governed(self, event: Governed) -> None:
+        """Always says in the status bar what is sharpened; in a notice only that it is not the whole picture, at the camera's rate."""
+        rung = event.rung
+        self.figures.show_treatment(str(rung), event.reason)
+        if not rung.raw and rung.area >= 1 and rung.every == 1:
+            self.board.clear("sharpening")
+        else:
+            hint = "A smaller size, a lighter model or a higher CPU limit may help."
+            self.report("sharpening", Notice(event.reason, hint, "info"))
+
     def _sharpening(self, _: Sharpening) -> None:
-        self.board.clear("sharpening")
+        self.board.clear("late")
 
     def _output_opened(self, event: OutputOpened) -> None:
         self.badge.add_output(event.name)
@@ -190,8 +201,8 @@ class MainWindow(QMainWindow):
         self.report(topic, Notice.of(event.error, "warning", retry=True))
 
     def _passing_through(self, event: PassingThrough) -> None:
-        hint = "The call goes on. A smaller size, or a faster model, may help."
-        self.report("sharpening", Notice(event.reason, hint, "info"))
+        hint = "The call goes on. A smaller size, or a lighter model, may help."
+        self.report("late", Notice(event.reason, hint, "info"))
 
     def _failed(self, error: SharpenError) -> None:
         self._camera_missing = isinstance(error, CameraNotFound)
@@ -322,6 +333,7 @@ class MainWindow(QMainWindow):
         bridge.resumed.connect(self._resumed)
         bridge.output_opened.connect(self._output_opened)
         bridge.output_lost.connect(self._output_lost)
+        bridge.governed.connect(self._governed)
         bridge.passing_through.connect(self._passing_through)
         bridge.sharpening.connect(self._sharpening)
         bridge.failed.connect(self._failed)

@@ -102,19 +102,31 @@ def test_a_clip_is_opened_by_a_dialog_that_may_be_left(qtbot: QtBot, stand: Stan
 
 def test_sizes_and_models_restart_the_session(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
-    assert window.controls.model.currentText() == "Fast: for every laptop"
+    assert window.controls.model.currentText() == "Automatic"
+    qtbot.waitUntil(lambda: texts(window.controls.model) == ["Automatic", "Fast: for every laptop", "Fine: sharper, slower"])
     pick(window.controls.model, "Fine: sharper, slower")
     pick(window.controls.frame_size, "1280 × 720")
     qtbot.waitUntil(lambda: (stand.made[-1].model, stand.made[-1].size) == ("fine", "1280x720"))
 
 
+def test_the_cpu_limit_holds_from_the_next_session_on_which_is_at_once(qtbot: QtBot, stand: Stand) -> None:
+    save_settings(stand.settings_path, Settings(cpu_percent=30))
+    window = opened(qtbot, stand).window
+    assert texts(window.controls.cpu) == ["25 %", "30 %", "50 %", "75 %", "None"]
+    assert window.controls.cpu.currentText() == "30 %"
+    pick(window.controls.cpu, "None")
+    qtbot.waitUntil(lambda: stand.made[-1].cpu_percent == 100)
+    assert len(stand.made) == 2
+
+
 def test_the_wheel_does_not_change_a_picker(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
     for picker in (window.controls.camera, window.controls.frame_size, window.controls.model):
+        chosen = picker.currentIndex()
         picker.setFocus()
         no, flags = QPoint(), (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase)
         QApplication.sendEvent(picker, QWheelEvent(QPointF(5, 5), QPointF(5, 5), no, QPoint(0, -120), *flags, False))
-        assert picker.currentIndex() == 0
+        assert picker.currentIndex() == chosen
     assert len(stand.made) == 1
 
 

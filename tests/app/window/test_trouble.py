@@ -9,7 +9,8 @@ from scripted import ScriptedOutput
 from window_stand import AVAILABLE, MISSING, Stand, opened, pick, texts
 
 from sharpen_core.errors import CameraBusy, ModelCorrupt, OutputBusy, OutputDriverMissing
-from sharpen_core.events import State
+from sharpen_core.events import Governed, State
+from sharpen_core.rungs import Rung
 from sharpened_camera.window.application_window import ApplicationWindow
 
 
@@ -108,11 +109,24 @@ def test_passing_through_is_a_remark_that_goes_away_again(qtbot: QtBot, stand: S
     whole = stand.build()
     whole.open()
     board = whole.window.board
-    qtbot.waitUntil(lambda: "sharpening" in board.notices)
-    assert board.notices["sharpening"].level == "info"
-    assert not board.notices["sharpening"].retry
+    qtbot.waitUntil(lambda: "late" in board.notices)
+    assert board.notices["late"].level == "info"
+    assert not board.notices["late"].retry
     silent.set()
     qtbot.waitUntil(lambda: not board.notices)
+
+
+def test_less_than_the_whole_picture_is_a_remark_and_another_model_only_a_word(qtbot: QtBot, stand: Stand) -> None:
+    window = opened(qtbot, stand).window
+    qtbot.waitUntil(lambda: window.figures.treatment.text() == "the network")
+    assert not window.board.notices
+    window._bridge.governed.emit(Governed(Rung("fast", 0.6), "fast on 60 % of the picture: using 62 % of the CPU, 50 % are allowed"))
+    assert window.board.notices["sharpening"].message.endswith("using 62 % of the CPU, 50 % are allowed")
+    assert window.board.notices["sharpening"].level == "info"
+    assert window.figures.treatment.text() == "fast on 60 % of the picture"
+    window._bridge.governed.emit(Governed(Rung("fast"), "fast instead of nafnet-tiny: 41 ms per frame, 33 ms are there"))
+    assert not window.board.notices
+    assert window.figures.treatment.toolTip() == "Fast instead of nafnet-tiny: 41 ms per frame, 33 ms are there"
 
 
 @pytest.mark.parametrize("where", ["open", "read", "close"])

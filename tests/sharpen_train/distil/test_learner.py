@@ -104,3 +104,17 @@ def test_random_states_come_back() -> None:
     drawn = (torch.rand(2).tolist(), np.random.rand(2).tolist())
     set_random_state(state)
     assert (torch.rand(2).tolist(), np.random.rand(2).tolist()) == drawn
+
+
+def test_network_and_gauge_learn_together(settings: Callable[..., Config]) -> None:
+    config = settings("model.arch=guided-16-32x6", "phase.patch_px=16", "phase.surround_px=8", "train.lr=1e-3", "train.warmup_steps=0")
+    plan = Plan(config, 8)
+    batch = first_batch(config)
+    assert batch.soft.shape[-1] == 32
+    learner = Learner(config, ALONE)
+    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+    losses = [float(learner.learn(batch, plan.at(0), freeze_norm=True)) for _ in range(12)]
+    assert losses[-1] < losses[0]
+    moved = {name for name, tensor in learner.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    for part in ("gauge.layers.0.weight", "gauge.norm.running_mean", "guide.layers.4.weight", "tail.weight"):
+        assert part in moved

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from sharpen_core.engines.onnxruntime import OnnxRuntimeEngine
 from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.errors import ModelCorrupt
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, Parity, Precision, read_model
 from sharpen_core.restorer import Restorer
@@ -79,6 +80,43 @@ def test_without_options_the_model_lies_in_the_run_and_bears_its_name(run: Path)
     assert read_model(run / "export").manifest == manifest
     assert manifest.int8 is None
     assert not any("int8" in name or "f16" in name for name in manifest.files)
+
+
+def test_a_model_is_written_again_from_itself(exported: Path, dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "mine")
+    before = read_model(exported).manifest
+    manifest = export(tmp_path / "mine", options=ExportOptions(calibration=dataset, accuracy_limit_db=1))
+    assert read_model(tmp_path / "mine").manifest == manifest
+    told = {"name", "title", "architecture", "parameters", "training", "scores", "input", "halo_px", "parity", "int8"}
+    assert manifest.model_dump(include=told) == before.model_dump(include=told)
+    assert manifest.files.keys() == before.files.keys()
+    for name in ("card.md", "weights.safetensors"):
+        assert (tmp_path / "mine" / name).read_bytes() == (exported / name).read_bytes()
+
+
+def test_a_model_written_again_elsewhere_may_get_other_words(exported: Path, dataset: Path, tmp_path: Path) -> None:
+    options = ExportOptions(name="other", title="Another", credits_text="Someone.", calibration=dataset, accuracy_limit_db=1)
+    manifest = export(exported, tmp_path / "other", options)
+    assert (manifest.name, manifest.title) == ("other", "Another")
+    card = (tmp_path / "other/card.md").read_text()
+    assert "Someone." in card
+    assert "Pictures of nobody." not in card
+    assert read_model(exported).name == "mine"
+
+
+def test_a_model_that_cannot_be_written_again_says_why_and_stays(exported: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "mine"
+    shutil.copytree(exported, copy)
+    with pytest.raises(DataError, match=r"chosen by pictures.*--calibration"):
+        export(copy)
+    (copy / "weights.safetensors").write_bytes(b"less")
+    with pytest.raises(ModelCorrupt, match=r"weights\.safetensors"):
+        export(copy)
+    manifest = (copy / MANIFEST).read_text()
+    (copy / MANIFEST).write_text(manifest.replace("two-scale-16-32x6", "from-the-future"))
+    with pytest.raises(ConfigError, match="no architecture 'from-the-future'"):
+        export(copy)
+    assert (copy / "model.xml").read_bytes() == (exported / "model.xml").read_bytes()
 
 
 def test_a_model_that_fails_the_gate_replaces_nothing(run: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from sharpen_train.exporting.graph import ByteContract, count_working_bytes, dep
 SMALL: dict[str, Callable[[], Network]] = {
     "plain": lambda: Plain(8, 1),
     "two-scale": lambda: TwoScale(8, 8, 1),
-    "nafnet-tiny": lambda: NafnetTiny(8, (8, 8), ((3,),), (3,), ((1,),)),
+    "nafnet-tiny": lambda: NafnetTiny(8, (8, 8), ((3,),), (3,), ((1,),), guided=False),
     "nafnet": lambda: NAFNet(8, (1, 1), 1, (1, 1)),
     "restormer": lambda: Restormer(8, (1, 1, 1, 1), 0, (1, 2, 2, 2)),
     "mini-unet": lambda: MiniUNet(4, 2),

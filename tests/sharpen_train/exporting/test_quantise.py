@@ -10,10 +10,11 @@ from sharpen_core.frame import Size
 from sharpen_train.architectures import Network
 from sharpen_train.architectures.nafnet import NAFNet
 from sharpen_train.architectures.plain import Plain
+from sharpen_train.architectures.two_scale import TwoScale
 from sharpen_train.errors import ExportError, MissingExtraError
 from sharpen_train.exporting import quantise as module
 from sharpen_train.exporting.calibration import Examples, read_examples
-from sharpen_train.exporting.graph import ByteContract, write_graphs
+from sharpen_train.exporting.graph import graph_form, write_graphs
 from sharpen_train.exporting.quantise import PLANS, import_nncf, quantise
 
 Shaken = Callable[[Network], Network]
@@ -25,7 +26,7 @@ def examples(dataset: Path) -> Examples:
 
 
 def graph_in(folder: Path, network: Network) -> Path:
-    write_graphs(ByteContract(network).eval(), Size(64, 64), folder, f16=False)
+    write_graphs(graph_form(network), Size(64, 64), folder, f16=False)
     return folder
 
 
@@ -78,6 +79,17 @@ def test_the_ends_of_a_graph_are_found(tmp_path: Path, shaken: Shaken) -> None:
     assert len(last) == 1
     assert "tail" in next(iter(last))
     assert "head" in module.first_convolution(graph)
+
+
+def test_what_is_added_to_a_doubled_map_is_not_quantised(examples: Examples, tmp_path: Path, shaken: Shaken) -> None:
+    quantise(graph_in(tmp_path, shaken(TwoScale(8, 16, 1))), examples, limit_db=9)
+    graph = import_openvino().Core().read_model(tmp_path / "model-int8.xml")
+    on_rows = module.names_on_rows(graph)
+    assert len(on_rows) == 2  # the biases of the four pixels, and the sum with the fine path
+    sums = [node for node in graph.get_ops() if node.get_friendly_name() in on_rows]
+    assert not any(port.get_source_output().get_node().get_type_name() == "FakeQuantize" for node in sums for port in node.inputs())
+    doubled = next(node for node in graph.get_ops() if node.get_type_name() == "ConvolutionBackpropData")
+    assert doubled.input_value(0).get_node().get_type_name() == "FakeQuantize"
 
 
 def test_nncf_never_loads_its_telemetry() -> None:

@@ -24,10 +24,13 @@ from sharpen_train.errors import ConfigError
 ARCHITECTURES: dict[str, Callable[[], Network]] = {
     # students made to run on a CPU
     "nafnet-tiny": nafnet_tiny,
+    "nafnet-tiny-blind": partial(nafnet_tiny, guided=False),
     "plain-16x4": partial(Plain, channels=16, body_convs=4),
     "plain-32x2": partial(Plain, channels=32, body_convs=2),
     "plain-32x4": partial(Plain, channels=32, body_convs=4),
     "two-scale-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6),
+    "guided-lean-16-32x4": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=4, lean=True, guided=True),
+    "guided-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6, guided=True),
     # teachers; all but the compact one take official checkpoints
     "restormer": Restormer,
     "restormer-biasfree": partial(Restormer, norm="bias-free"),

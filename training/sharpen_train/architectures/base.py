@@ -1,9 +1,13 @@
 """What every trainable network offers to the loop and to the exporter."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from sharpen_train.architectures.guidance import GaugeNetwork, Guide, look
 
 
 class Network(nn.Module):
@@ -16,11 +20,14 @@ class Network(nn.Module):
         halo_px: an output pixel at least this far inside an edge that lies at such a multiple depends on nothing beyond it
             (in a network that pools or attends globally: the reach of its convolutions alone).
         whole_frame: the network pools or attends over the whole picture, so that the tiles of a picture differ from the whole.
+        guided: the network is told how soft its picture is, as an MTF (see `sharpen_core.gauge`). Called with the picture alone it reads
+            that from it by itself.
     """
 
     multiple_px: int
     halo_px: int
     whole_frame: bool = False
+    guided: bool = False
 
     def deploy(self) -> "Network":
         """Returns a copy in the form that runs fastest; it computes the same function in evaluation mode."""
@@ -72,6 +79,49 @@ class ResidualNetwork(Network):
         if net.tail.bias is not None:
             net.tail.bias *= 255.0
         return net
+
+
+class HalfSizeNetwork(ResidualNetwork):
+    """A residual network that works at half size at most: four pixels of the picture are the 12 channels of one (space-to-depth).
+
+    The first convolution takes those channels and the last one makes them; both have 3x3 weights. It may be guided.
+    """
+
+    guide: Guide
+    gauge: GaugeNetwork
+
+    def be_guided(self, *widths: int) -> None:
+        """Lets the network be told how soft its picture is, by numbers that `features` adds to maps of these widths."""
+        self.guided, self.guide, self.gauge = True, Guide(widths), GaugeNetwork()
+
+    def features(self, y: Tensor, hints: Sequence[Tensor]) -> Tensor:
+        """Maps what the head gives, (N, C, H/2, W/2), to what the tail takes, of the same shape.
+
+        Args:
+            y: what the head gives.
+            hints: what to add to some maps, each (N, channels, 1, 1); empty in a network that is not guided.
+        """
+        raise NotImplementedError
+
+    def hints(self, mtf: Tensor | None) -> list[Tensor]:
+        """Returns what `features` takes besides the picture."""
+        return [] if mtf is None or not self.guided else self.guide(mtf)
+
+    def residual(self, x: Tensor, mtf: Tensor | None = None) -> Tensor:
+        """See `ResidualNetwork.residual`; `mtf` is (N, BANDS)."""
+        y = self.features(self.head(F.pixel_unshuffle(x, 2)), self.hints(mtf))  # (N, C, H/2, W/2)
+        return F.pixel_shuffle(self.tail(y), 2)  # (N, 3, H, W)
+
+    def forward(self, x: Tensor, mtf: Tensor | None = None) -> Tensor:
+        """See `ResidualNetwork.forward`; `mtf` is (N, BANDS), and by default a guided network reads it from the pictures."""
+        if self.guided and mtf is None:
+            mtf = look(self.gauge, x)
+        return x + self.residual(x, mtf)
+
+
+def hinted(y: Tensor, hints: Sequence[Tensor], index: int) -> Tensor:
+    """Returns a map with the hint of its number added, if there are any."""
+    return y + hints[index] if hints else y
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:

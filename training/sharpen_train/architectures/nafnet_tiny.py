@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sharpen_train.architectures.base import ResidualNetwork, conv3x3, head3x3, zero_conv3x3
+from sharpen_train.architectures.base import HalfSizeNetwork, conv3x3, head3x3, hinted, zero_conv3x3
+from sharpen_train.architectures.doubling import Doubling, RowDoubling
 from sharpen_train.architectures.reach import unet_halo_px
 from sharpen_train.architectures.reparam import fold_norm_before, fold_scale_after, split_outputs
 
@@ -93,7 +94,7 @@ def _blocks(width: int, kernels: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*[GatedBlock(width, kernel) for kernel in kernels])
 
 
-class NafnetTiny(ResidualNetwork):
+class NafnetTiny(HalfSizeNetwork):
     """A U-Net of gated blocks at a quarter, an eighth and a sixteenth of the size, steering a thin path at half size.
 
     Args:
@@ -102,6 +103,7 @@ class NafnetTiny(ResidualNetwork):
         encoder: for each level but the last, the kernel of the depthwise convolution of every block; 1 for a block without one.
         middle: the same for the last level.
         decoder: the same as `encoder`, on the way up.
+        guided: whether it is told how soft the picture is.
     """
 
     def __init__(
@@ -111,6 +113,8 @@ class NafnetTiny(ResidualNetwork):
         encoder: Sequence[Sequence[int]],
         middle: Sequence[int],
         decoder: Sequence[Sequence[int]],
+        *,
+        guided: bool,
     ) -> None:
         super().__init__()
         self.multiple_px = 2 ** (len(widths) + 1)
@@ -122,29 +126,31 @@ class NafnetTiny(ResidualNetwork):
         self.encoder = nn.ModuleList(_blocks(width, kernels) for width, kernels in zip(widths, encoder, strict=False))
         self.downs = nn.ModuleList(nn.Conv2d(wide, narrow, 2, stride=2) for wide, narrow in pairwise(widths))
         self.middle = _blocks(widths[-1], middle)
-        self.ups = nn.ModuleList(nn.Conv2d(narrow, 4 * wide, 1) for wide, narrow in pairwise(widths))
+        self.ups = nn.ModuleList(Doubling(narrow, wide) for wide, narrow in pairwise(widths))
         self.decoder = nn.ModuleList(_blocks(width, kernels) for width, kernels in zip(widths, decoder, strict=False))
-        self.gate = nn.Conv2d(widths[0], 4 * fine_channels, 1)
-        self.shift = nn.Conv2d(widths[0], 4 * fine_channels, 1)
+        self.gate = Doubling(widths[0], fine_channels)
+        self.shift = Doubling(widths[0], fine_channels)
         self.fine = conv3x3(fine_channels, fine_channels)
         self.tail = zero_conv3x3(fine_channels, 12)
         nn.init.ones_(self.gate.bias)  # pyright: ignore[reportArgumentType]
+        if guided:
+            self.be_guided(*widths)
 
-    def residual(self, x: Tensor) -> Tensor:
-        """See `ResidualNetwork.residual`."""
-        fine = self.head(F.pixel_unshuffle(x, 2))  # (N, F, H/2, W/2)
-        y = self.entry(fine)  # (N, W0, H/4, W/4)
+    def features(self, y: Tensor, hints: Sequence[Tensor] = ()) -> Tensor:
+        """See `HalfSizeNetwork.features`."""
+        fine = y
+        y = hinted(self.entry(fine), hints, 0)  # (N, W0, H/4, W/4)
         kept: list[Tensor] = []
-        for blocks, down in zip(self.encoder, self.downs, strict=True):
+        for level, (blocks, down) in enumerate(zip(self.encoder, self.downs, strict=True), start=1):
             y = blocks(y)
             kept.append(y)
-            y = down(y)  # (N, W1, H/8, W/8), then (N, W2, H/16, W/16)
+            y = hinted(down(y), hints, level)  # (N, W1, H/8, W/8), then (N, W2, H/16, W/16)
         y = self.middle(y)
         for blocks, up in zip(reversed(self.decoder), reversed(self.ups), strict=True):
-            y = blocks(kept.pop() + F.pixel_shuffle(up(y), 2))
-        fine = fine * F.pixel_shuffle(self.gate(y), 2) + F.pixel_shuffle(self.shift(y), 2)  # (N, F, H/2, W/2)
-        fine = F.relu(self.fine(fine))
-        return F.pixel_shuffle(self.tail(fine), 2)  # (N, 3, H, W)
+            assert isinstance(up, Doubling | RowDoubling)
+            y = blocks(kept.pop() + up.back(up(y)))
+        fine = self.gate.back(self.gate.view(fine) * self.gate(y) + self.shift(y))  # (N, F, H/2, W/2)
+        return F.relu(self.fine(fine))
 
     @torch.no_grad()
     def deploy(self) -> "NafnetTiny":
@@ -159,7 +165,7 @@ class NafnetTiny(ResidualNetwork):
         return network.eval()
 
 
-def nafnet_tiny() -> NafnetTiny:
+def nafnet_tiny(*, guided: bool = True) -> NafnetTiny:
     """Returns the network that the program ships: 21 gated blocks, 0.7 million parameters."""
     return NafnetTiny(
         fine_channels=16,
@@ -167,4 +173,5 @@ def nafnet_tiny() -> NafnetTiny:
         encoder=((3, 3, 3), (3, 1, 3, 1)),
         middle=(3, 1, 1, 1, 1, 1, 1),
         decoder=((3, 3, 3), (1, 3, 1, 3)),
+        guided=guided,
     )

@@ -7,9 +7,13 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, as `train` wrote it.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write the model into. By default `export` in the run.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the model, by which the program knows it. By default that of the run's folder.")] = "",
+    run: Annotated[Path, typer.Argument(help="Folder of a run, as `train` wrote it, or of a model, to write it again.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write the model into. By default `export` in the run, or the model itself.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the model, by which the program knows it. By default that of the run's folder, or of the model.")
+    ] = "",
     title: Annotated[str, typer.Option(help="One line for people.")] = "",
     note: Annotated[str, typer.Option(help="What else is to be known of the training, for the card.")] = "",
     credits_file: Annotated[
@@ -22,9 +26,9 @@ def export(
     ] = None,
     accuracy_limit_db: Annotated[float, typer.Option(min=0.0, help="How far 8 bits may take the mean PSNR below float32.")] = 0.15,
 ) -> None:
-    """Write the model of a run for the program: checked on every engine, with manifest, card and golden numbers."""
+    """Write the model of a run, or a model again, for the program: checked on every engine, with manifest, card and golden numbers."""
     from sharpen_train.errors import ConfigError
-    from sharpen_train.exporting.export import ExportOptions
+    from sharpen_train.exporting.export import ExportOptions, default_folder
     from sharpen_train.exporting.export import export as write_model
 
     try:
@@ -32,7 +36,7 @@ def export(
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the credits {credits_file}", "Give a text file in UTF-8.") from error
     options = ExportOptions(name, title, note, credits_text, f16, int8, calibration, accuracy_limit_db)
-    target = out or run / "export"
+    target = out or default_folder(run)
     manifest = write_model(run, target, options)
     total = sum(entry.bytes for entry in manifest.files.values())
     print(f"wrote {target}: {manifest.parameters:,} parameters, {manifest.kmac_per_px} kMAC per pixel, {total / 1e6:.1f} MB in all")

@@ -54,8 +54,8 @@ class Train(_Section):
     """With the step schedule: what the learning rate is multiplied by."""
     warmup_steps: int = Field(default=300, ge=0)
     """Steps over which the learning rate rises from zero; at most a tenth of the run."""
-    optimiser: Literal["adamw", "adam"] = "adamw"
-    """adamw (decoupled weight decay) or adam."""
+    optimiser: Literal["adamw", "adam", "muon"] = "adamw"
+    """adamw (decoupled weight decay), adam, or muon (orthogonal momentum for the weights that are matrices, Adam for the others)."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(default=(0.9, 0.99), strict=False)
     """Decay of the optimiser's running mean and of its running square."""
     weight_decay: float = Field(default=1e-5, ge=0, le=1)
@@ -139,6 +139,8 @@ class Phase(_Section):
     """Name of the degradation that makes the soft pictures."""
     patch_px: int = Field(default=128, ge=16, le=1024, multiple_of=8)
     """Side of a square patch, in pixels."""
+    surround_px: int = Field(default=0, ge=0, le=512, multiple_of=8)
+    """Pixels around each patch by which a guided network's gauge judges how soft it is; the network does not see them."""
     batch: int = Field(default=16, ge=1, le=65536)
     """Patches in a step, over all GPUs and machines together."""
     alpha: Share = 1.0

@@ -92,7 +92,7 @@ class Plan:
         now = self.at(step)
         phase, distil = self.config.phase[now.phase], self.config.distil
         teacher = distil.teacher if distil.mode == "offline" and distil.teacher and _teaches(phase) else None
-        return Draw(now.patch_px, now.batch, now.preset, teacher, phase.pairs_share)
+        return Draw(now.patch_px + 2 * phase.surround_px, now.batch, now.preset, teacher, phase.pairs_share)
 
     def _alpha(self, number: int, step: int) -> float:
         phase = self.config.phase[number]

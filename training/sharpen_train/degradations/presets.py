@@ -166,7 +166,6 @@ _WEBCAM = Preset(
     0.12,
 )
 
-# Sharp pictures are few: the more of them, the more a blind network takes slightly soft ones for sharp and leaves them alone.
 _SLIGHTLY_SOFT = PublishedBlur("slightly soft", Level((1.0, 1.4), (0.2, 0.7)))
 _LEVELS = Preset(
     "levels",
@@ -176,7 +175,7 @@ _LEVELS = Preset(
         Sometimes(0.15, WhiteNoise()),
         Sometimes(0.45, Jpeg((40, 95))),
     ),
-    0.05,
+    0.12,
 )
 
 # A network is best at what it saw last, so what ends a training has everything in it. Webcams have the smaller share: undoing their
@@ -185,7 +184,7 @@ _EVERYDAY = Preset(
     "everyday",
     "mostly the published levels and any softness between them, with webcams and everything of 'complex'",
     (OneOf(((0.8, Scene("levels", _LEVELS.stages)), (0.12, Scene("webcam", _WEBCAM.stages)), (0.08, Scene("complex", _COMPLEX.stages)))),),
-    0.05,
+    0.12,
 )
 
 PRESETS = {preset.name: preset for preset in (*_published(), *_MIXED, _COMPLEX, _WEBCAM, _LEVELS, _EVERYDAY)}

@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 from torch.nn.parallel import DistributedDataParallel
 
+from sharpen_core.gauge import spectrum
 from sharpen_train.architectures import Network, build
-from sharpen_train.config import Config, StepPlan
+from sharpen_train.architectures.base import HalfSizeNetwork
+from sharpen_train.config import Config, StepPlan, Train
 from sharpen_train.data.stream import Batch
-from sharpen_train.distil import checkpoint
+from sharpen_train.distil import checkpoint, transfer
+from sharpen_train.distil.muon import Muon
 from sharpen_train.distil.parallel import Ranks
 from sharpen_train.distil.restore import start_from
 from sharpen_train.distil.run_folder import AVERAGED, NETWORK
@@ -84,8 +86,7 @@ class Learner:
         self.teacher = self._placed(teacher).eval() if teacher else None
         paths = [Path(path) if path else None for path in (config.loss.perceptual_weights, config.loss.perceptual_head)]
         self._loss = build_loss(config.loss.terms, *paths).to(ranks.device)
-        make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimiser]
-        self._optimiser = make(self.network.parameters(), lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True)
+        self._optimiser = _optimiser(train, self.network.parameters())
         self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=train.precision == "fp16")
         self._model: nn.Module = self.network
         if ranks.world > 1:
@@ -113,11 +114,11 @@ class Learner:
             last = first + part >= size
             if isinstance(self._model, DistributedDataParallel):
                 self._model.require_backward_grad_sync = last  # gradients are exchanged once, with the last part
-            loss = self._loss_of(batch, chosen, plan.alpha).sum() / size
+            loss = self._loss_of(batch, chosen, plan).sum() / size
             self._scaler.scale(loss).backward()
             total += loss.detach()
         self._scaler.unscale_(self._optimiser)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._config.train.clip or float("inf"))
+        norm = self._clip()
         if not self._scaler.is_enabled():
             total += 0 * norm  # a gradient that is not finite spoils the weights; with loss scaling it only skips a step
             if self._ranks.device.type == "cpu" and not torch.isfinite(total):
@@ -126,18 +127,38 @@ class Learner:
         self._scaler.update()
         return total
 
-    def _loss_of(self, batch: Batch, chosen: slice, alpha: float) -> Tensor:
+    def _clip(self) -> Tensor:
+        """Shortens long gradients and returns their norm. The gauge learns from a loss of its own, so it is held down by itself."""
+        most = self._config.train.clip or float("inf")
+        gauge, others = [], []
+        for name, weight in self.network.named_parameters():
+            (gauge if name.startswith("gauge.") else others).append(weight)
+        norm = nn.utils.clip_grad_norm_(others, most)
+        return norm + nn.utils.clip_grad_norm_(gauge, most) if gauge else norm
+
+    def _loss_of(self, batch: Batch, chosen: slice, plan: StepPlan) -> Tensor:
         """Returns the loss of some examples of a batch, (N,)."""
-        soft, truth = self._floats(batch.soft[chosen]), self._floats(batch.truth[chosen])  # each (N, 3, P, P) in [0, 1]
+        wide = self._floats(batch.soft[chosen]), self._floats(batch.truth[chosen])  # each (N, 3, P, P) in [0, 1]
+        soft, truth = (_middle(pictures, plan.patch_px) for pictures in wide)
         teacher, has_teacher = None, None
         if batch.teacher is not None:
-            teacher, has_teacher = self._floats(batch.teacher[chosen]), torch.from_numpy(batch.has_teacher[chosen]).to(self._ranks.device)
-        elif self.teacher is not None and alpha < 1:
+            teacher = _middle(self._floats(batch.teacher[chosen]), plan.patch_px)
+            has_teacher = torch.from_numpy(batch.has_teacher[chosen]).to(self._ranks.device)
+        elif self.teacher is not None and plan.alpha < 1:
             teacher = self._ask_teacher(soft)
-        with self._autocast():
-            result = self._model(soft)
+        loss_of_gauge: Tensor | float = 0.0
+        network = self.network
+        if not (isinstance(network, HalfSizeNetwork) and network.guided):
+            with self._autocast():
+                result = self._model(soft)
+        else:
+            mtf = transfer.measure(*wide)
+            reading = network.gauge(_spectra(batch.soft[chosen]).to(self._ranks.device))
+            with self._autocast():
+                result = self._model(soft, transfer.told(mtf, reading[0].detach()))
+            loss_of_gauge = transfer.misreading(reading[0], reading[1], mtf)
         mask = self._config.distil.mask_harm
-        return distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, alpha, mask_harm=mask)
+        return loss_of_gauge + distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, plan.alpha, mask_harm=mask)
 
     def _ask_teacher(self, soft: Tensor) -> Tensor:
         assert self.teacher is not None
@@ -176,10 +197,28 @@ class Learner:
             raise CheckpointError(f"the state in {folder} is of another program or optimiser", "Start the run anew.") from error
 
 
+def _optimiser(train: Train, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    if train.optimiser == "muon":
+        return Muon(parameters, train.lr, train.betas, train.weight_decay)
+    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimiser]
+    return make(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True)
+
+
+def _middle(pictures: Tensor, side_px: int) -> Tensor:
+    """Returns the middle of pictures, (N, 3, side_px, side_px): what is around it only the gauge sees."""
+    off = (pictures.shape[-1] - side_px) // 2
+    return pictures[:, :, off : off + side_px, off : off + side_px]
+
+
+def _spectra(pictures: NDArray[np.uint8]) -> Tensor:
+    """Returns what a gauge looks at, (N, FEATURES), of pictures (N, 3, H, W) uint8."""
+    return torch.from_numpy(np.stack([spectrum(np.ascontiguousarray(picture.transpose(1, 2, 0))) for picture in pictures]))
+
+
 def _freeze_norms(network: nn.Module, *, frozen: bool) -> None:
     """Stops the statistics of batch norms, so that the last steps fit the numbers that will be folded into convolutions."""
     for module in network.modules():
-        if isinstance(module, _BatchNorm) and module.training == frozen:
+        if isinstance(module, nn.BatchNorm2d) and module.training == frozen:
             module.train(not frozen)
 
 

@@ -106,6 +106,12 @@ def write_card(path: Path, manifest: Manifest, credits_text: str) -> None:
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
+def read_credits(card: str) -> str:
+    """Returns what the text of a card says about whose pictures the model was trained on; empty where it says nothing."""
+    training = card.partition("## Training\n\n")[2].partition("\n## Scores\n")[0]
+    return training.partition("\n\n")[2].strip()
+
+
 def _parity(manifest: Manifest) -> Iterable[str]:
     for name, parity in manifest.parity.items():
         yield f"- {name}: at most {parity.max_abs:.0f}/255 from the trained network, {parity.mean_abs:.4f}/255 on average"

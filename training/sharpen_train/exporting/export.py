@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +12,25 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from sharpen_core.frame import Size
-from sharpen_core.model_store import MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score
-from sharpen_train.architectures import Network
+from sharpen_core.model_store import GAUGE, MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score, read_model
+from sharpen_train.architectures import Network, build
+from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.architectures.macs import count_macs
+from sharpen_train.distil.checkpoint import load_weights
 from sharpen_train.distil.restore import load_run
 from sharpen_train.distil.run_folder import METRICS, read_run_config
 from sharpen_train.errors import ConfigError, DataError, ExportError
 from sharpen_train.exporting.calibration import Examples, read_examples
-from sharpen_train.exporting.card import Fact, describe_training, write_card
+from sharpen_train.exporting.card import Fact, describe_training, read_credits, write_card
 from sharpen_train.exporting.golden import golden_pictures
-from sharpen_train.exporting.graph import ByteContract, count_working_bytes, deploy, write_graphs
+from sharpen_train.exporting.graph import ByteContract, count_working_bytes, deploy, graph_form, write_graphs
 from sharpen_train.exporting.parity import check_parity
 from sharpen_train.exporting.placing import place
 from sharpen_train.exporting.quantise import import_nncf, quantise
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
 MACS_SIDE_PX = 256
-SCORES = "scores.json"
+SCORES, WEIGHTS, CARD = "scores.json", "weights.safetensors", "card.md"
 
 
 @dataclass(frozen=True)
@@ -77,25 +79,61 @@ class Trained:
     data: str = ""
 
 
-def export(run: Path, out: Path | None = None, options: ExportOptions | None = None) -> Manifest:
+def export(source: Path, out: Path | None = None, options: ExportOptions | None = None) -> Manifest:
     """Writes the model of a run into a folder, replacing a model that is there. Nothing is replaced if a check fails.
 
+    A model is written again from its own weights: in the form that this version gives to graphs, with its training, scores, credits and
+    precisions. Its 8 bits are chosen anew, so they need pictures.
+
     Args:
-        run: folder that `train` wrote.
-        out: folder to write; None: `export` in the run.
+        source: folder that `train` wrote, or folder of a model.
+        out: folder to write; None: see `default_folder`.
         options: see there.
 
     Raises:
-        CheckpointError: the folder is not a finished run.
-        ConfigError: the name cannot be a model's.
+        CheckpointError: the folder is neither a finished run nor a model.
+        ConfigError: the name cannot be a model's, or there is no such architecture here.
         DataError: the pictures to calibrate on are missing.
         ExportError: the exported model does not do what the trained one does, or the folder cannot be written.
+        ModelCorrupt: the model is damaged.
     """
+    options = options or ExportOptions()
+    if (source / MANIFEST).is_file():
+        model = read_model(source)
+        trained, options = _of_model(model), _as_before(model, options)
+    else:
+        trained = _of_run(source)
+    return export_network(trained, out or default_folder(source), options)
+
+
+def default_folder(source: Path) -> Path:
+    """Returns where `export` writes unless it is told: `export` in a run, and over a model itself."""
+    return source if (source / MANIFEST).is_file() else source / "export"
+
+
+def _of_run(run: Path) -> Trained:
     config = read_run_config(run)
     name = re.sub(r"[^a-z0-9._-]+", "-", run.resolve().name.lower()).strip("-._") or "model"
     training = describe_training(config.model_dump(exclude_none=True), run / METRICS)
-    trained = Trained(load_run(run), config.model.arch, name, training, _read_scores(run / SCORES), config.data.path)
-    return export_network(trained, out or run / "export", options or ExportOptions())
+    return Trained(load_run(run), config.model.arch, name, training, _read_scores(run / SCORES), config.data.path)
+
+
+def _of_model(model: Model) -> Trained:
+    manifest = model.manifest
+    network = build(manifest.architecture)
+    load_weights(model.file(WEIGHTS), network)
+    return Trained(network.eval(), manifest.architecture, manifest.name, dict(manifest.training), dict(manifest.scores))
+
+
+def _as_before(model: Model, options: ExportOptions) -> ExportOptions:
+    """Returns the options with what the model says of itself where they say nothing."""
+    return replace(
+        options,
+        title=options.title or model.manifest.title,
+        credits_text=options.credits_text or read_credits(model.file(CARD).read_text(encoding="utf-8")),
+        f16=options.f16 or "f16" in model.precisions,
+        int8=options.int8 or "int8" in model.precisions,
+    )
 
 
 def export_network(trained: Trained, out: Path, options: ExportOptions) -> Manifest:
@@ -109,17 +147,19 @@ def export_network(trained: Trained, out: Path, options: ExportOptions) -> Manif
     contract = ByteContract(deployed).eval()
     with tempfile.TemporaryDirectory(prefix="sharpen-export-") as scratch:
         folder = Path(scratch)
-        write_graphs(contract, Size.of(pictures[0]), folder, f16=options.f16)
-        cost = quantise(folder, examples, options.accuracy_limit_db) if examples else None
-        save_file({key: value.contiguous() for key, value in trained.network.state_dict().items()}, folder / "weights.safetensors")
+        write_graphs(graph_form(deployed), Size.of(pictures[0]), folder, f16=options.f16, told=deployed.guided)
+        cost = quantise(folder, examples, options.accuracy_limit_db, contract.gauge) if examples else None
+        if isinstance(deployed, HalfSizeNetwork) and deployed.guided:
+            np.savez(folder / GAUGE, allow_pickle=False, **deployed.gauge.arrays())
+        save_file({key: value.contiguous() for key, value in trained.network.state_dict().items()}, folder / WEIGHTS)
         expected = [contract.restore(picture) for picture in pictures]
         np.savez_compressed(folder / "golden.npz", input=pictures[0], output=expected[0])
         manifest = _manifest(name, trained, deployed, options, folder).model_copy(update={"int8": cost})
         low: list[Precision] = [*(["f16"] if options.f16 else []), *(["int8"] if options.int8 else [])]
         parity = check_parity(Model(folder, manifest), pictures, expected, low)
         manifest = manifest.model_copy(update={"parity": parity})
-        write_card(folder / "card.md", manifest, options.credits_text)
-        manifest = manifest.model_copy(update={"files": manifest.files | {"card.md": _entry(folder / "card.md")}})
+        write_card(folder / CARD, manifest, options.credits_text)
+        manifest = manifest.model_copy(update={"files": manifest.files | {CARD: _entry(folder / CARD)}})
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         place(folder, [*manifest.files, MANIFEST], out)
     return manifest
@@ -139,8 +179,12 @@ def _examples(trained: Trained, options: ExportOptions) -> Examples | None:
         return None
     import_nncf()
     source = options.calibration or (Path(trained.data) if trained.data else None)
-    if source is None or not source.exists():
-        missing = f"the dataset {source} of the run is not there" if source and not options.calibration else f"there is no folder {source}"
+    if source is None:
+        raise DataError(
+            "8 bits have to be chosen by pictures, and a model brings none", "Name pictures to calibrate on: --calibration FOLDER."
+        )
+    if not source.exists():
+        missing = f"there is no folder {source}" if options.calibration else f"the dataset {source} of the run is not there"
         raise DataError(missing, "Name pictures to calibrate on: --calibration FOLDER.")
     return read_examples(source, trained.network.multiple_px)
 
@@ -166,11 +210,12 @@ def _manifest(name: str, trained: Trained, deployed: Network, options: ExportOpt
         title=options.title or f"{name}: {trained.architecture}",
         architecture=trained.architecture,
         licence="MIT",
-        parameters=sum(parameter.numel() for parameter in deployed.parameters()),
+        parameters=sum(weight.numel() for name, weight in deployed.named_parameters() if not name.startswith("gauge.")),
         kmac_per_px=round(count_macs(deployed, MACS_SIDE_PX, MACS_SIDE_PX) / MACS_SIDE_PX**2 / 1000, 2),
         working_bytes_per_px=round(count_working_bytes(deployed), 1),
         halo_px=deployed.halo_px,
         whole_frame=deployed.whole_frame,
+        told=deployed.guided,
         input=InputContract(multiple_px=deployed.multiple_px),
         parity={},
         training=trained.training | ({"note": options.note} if options.note else {}),

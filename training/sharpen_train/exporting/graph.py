@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from sharpen_core.engines.openvino import import_openvino
 from sharpen_core.frame import Size
+from sharpen_core.gauge import BANDS, Gauge
 from sharpen_core.model_store import GRAPHS
 from sharpen_train.architectures import Network
+from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.degradations import Picture
 from sharpen_train.errors import ExportError
+from sharpen_train.exporting.rows import RowContract
 
 OPSET = 18
-DEPLOY_TOLERANCE = 1e-4
+DEPLOY_TOLERANCE = 1e-3  # a quarter of a step of 8 bits: on white noise the gates multiply what float32 rounds
 
 
 class ByteContract(nn.Module):
@@ -26,16 +29,24 @@ class ByteContract(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network.for_bytes()
+        self.gauge = gauge_of(network)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Maps (1, H, W, 3) uint8 to the same."""
-        values = self.network(image.permute(0, 3, 1, 2).float())
+    def forward(self, image: Tensor, mtf: Tensor | None = None) -> Tensor:
+        """Maps (1, H, W, 3) uint8 to the same; a guided network also takes the MTF of the picture, (1, BANDS)."""
+        picture = image.permute(0, 3, 1, 2).float()
+        values = self.network(picture) if mtf is None else self.network(picture, mtf)
         return values.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
     @torch.inference_mode()
     def restore(self, picture: Picture) -> Picture:
         """Returns the picture, (H, W, 3) uint8 with sides that the network divides, sharpened."""
-        return self(torch.from_numpy(picture)[None])[0].numpy()
+        mtf = torch.from_numpy(self.gauge.read_whole(picture))[None] if self.gauge else None
+        return self(torch.from_numpy(picture)[None], mtf)[0].numpy()
+
+
+def gauge_of(network: Network) -> Gauge | None:
+    """Returns what reads how soft a picture is, for a network that is told that."""
+    return network.gauge.gauge() if isinstance(network, HalfSizeNetwork) and network.guided else None
 
 
 def deploy(network: Network, pictures: Sequence[Picture]) -> tuple[Network, float]:
@@ -70,28 +81,34 @@ def _difference(trained: Network, deployed: Network, picture: Picture) -> float:
     return float((trained(values) - deployed(values)).abs().max())
 
 
-def write_graphs(contract: ByteContract, size: Size, folder: Path, *, f16: bool) -> None:
+def graph_form(network: Network) -> nn.Module:
+    """Returns the network in the form that becomes a graph: what computes the same as `ByteContract`, the faster if there is a faster."""
+    return (RowContract(network) if isinstance(network, HalfSizeNetwork) else ByteContract(network)).eval()
+
+
+def write_graphs(form: nn.Module, size: Size, folder: Path, *, f16: bool, told: bool = False) -> None:
     """Writes model.onnx, with free height and width, and OpenVINO's IR made from it.
 
     Args:
-        contract: the network.
+        form: what `graph_form` made of the network.
         size: of the example that is traced.
         folder: where to write.
         f16: write the IR with weights of half the size too.
+        told: give the graph the MTF of the picture as a second input.
 
     Raises:
         ExportError: the network has an operation that one of the formats lacks.
     """
     path = folder / "model.onnx"
     free = {1: "height", 2: "width"}
-    example = torch.zeros((1, *size, 3), dtype=torch.uint8)
+    examples = [torch.zeros((1, *size, 3), dtype=torch.uint8), *([torch.ones(1, BANDS)] if told else [])]
     openvino = import_openvino()
     try:
         with warnings.catch_warnings():  # the TorchScript exporter announces its age; the newer one fixes the sizes of pixel_unshuffle
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                contract, (example,), str(path), dynamo=False, opset_version=OPSET,
-                input_names=["image"], output_names=["sharpened"], dynamic_axes={"image": free, "sharpened": free},
+                form, tuple(examples), str(path), dynamo=False, opset_version=OPSET,
+                input_names=["image", "mtf"][: len(examples)], output_names=["sharpened"], dynamic_axes={"image": free, "sharpened": free},
             )  # fmt: skip
         graph = openvino.convert_model(path)
     except RuntimeError as error:

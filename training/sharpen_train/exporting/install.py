@@ -70,8 +70,8 @@ def _check_golden(model: Model) -> None:
             picture, expected = golden["input"], golden["output"]
     except (ValueError, KeyError, OSError) as error:
         raise ExportError("the golden numbers of the model are damaged", "Export it again.") from error
-    engine = select_engine(precision="f32")
-    result = engine.compile(model, Size.of(picture)).infer(picture)
+    engine, gauge = select_engine(precision="f32"), model.gauge()
+    result = engine.compile(model, Size.of(picture)).infer(picture, gauge.read_whole(picture) if gauge else None)
     most = int(np.abs(result.astype(np.int16) - expected).max())
     if most > MOST_GOLDEN_STEPS:
         raise ExportError(

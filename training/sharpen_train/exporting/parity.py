@@ -80,9 +80,9 @@ def _measure(model: Model, way: str, pictures: Sequence[Picture], expected: Sequ
         if way != OPTIONAL:
             raise
         return None
-    most, means = 0.0, list[float]()
+    most, means, gauge = 0.0, list[float](), model.gauge()
     for picture, wanted in zip(pictures, expected, strict=True):
-        result = engine.compile(model, Size.of(picture)).infer(picture)
+        result = engine.compile(model, Size.of(picture)).infer(picture, gauge.read_whole(picture) if gauge else None)
         difference = np.abs(result.astype(np.int16) - wanted)
         most = max(most, float(difference.max()))
         means.append(float(difference.mean()))

@@ -1,0 +1,1 @@
+"""Measuring: how fast this machine sharpens, and where the time goes."""

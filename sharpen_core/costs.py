@@ -1,0 +1,63 @@
+"""What a rung will cost, before it is tried: from what models are said to need, what they took, and what trying has taught."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from sharpen_core.rungs import Rung
+
+FIXED_SHARE = 0.1
+"""Part of a frame's cost that does not shrink with the area: halos, and looking for the face."""
+LEARNED_FOR_NS = 300_000_000_000  # then what a try has taught is doubted: the machine may have cooled down
+
+MOST_LEARNED = 5.0
+
+
+class Costs:
+    """Relative costs of rungs. Only their ratios count: they are scaled by what frames take now. Used by one thread.
+
+    Args:
+        ladder: the rungs.
+        kmac_per_px: work of each model, which is a poor measure of its time: it holds for those that were not measured.
+        whole_ms: what a whole frame takes, for models that were measured on this machine.
+        clock: monotonic nanoseconds.
+    """
+
+    def __init__(
+        self,
+        ladder: Sequence[Rung],
+        kmac_per_px: Mapping[str, float],
+        whole_ms: Mapping[str, float] | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._ladder, self._kmac, self._clock = ladder, kmac_per_px, clock
+        self._whole_ms = dict(whole_ms or {})
+        self._learned: dict[int, tuple[float, int]] = {}  # rung: (factor, until when it is believed)
+
+    def measured(self, model: str, whole_ms: float) -> None:
+        """A whole frame takes `whole_ms` with this model."""
+        self._whole_ms[model] = whole_ms
+        self._learned = {index: learned for index, learned in self._learned.items() if self._ladder[index].model != model}
+
+    def of(self, index: int) -> float:
+        """Cost of a frame on a rung, in the milliseconds of an undisturbed machine if a model was measured, else in units of their own."""
+        factor, until_ns = self._learned.get(index, (1.0, 0))
+        return self._assumed(index) * (factor if self._clock() < until_ns else 1.0)
+
+    def learn(self, index: int, ratio: float) -> None:
+        """On this rung a frame took `ratio` times what rungs cost per unit of `of`."""
+        assumed = self._assumed(index)
+        if assumed > 0:
+            self._learned[index] = min(MOST_LEARNED, max(1 / MOST_LEARNED, ratio / assumed)), self._clock() + LEARNED_FOR_NS
+
+    def _assumed(self, index: int) -> float:
+        rung = self._ladder[index]
+        if rung.model is None:
+            return 0.0
+        return self._model(rung.model) * (FIXED_SHARE + (1 - FIXED_SHARE) * rung.area)
+
+    def _model(self, model: str) -> float:
+        if model in self._whole_ms:
+            return self._whole_ms[model]
+        kmac = self._kmac.get(model, 1.0)
+        ratios = [ms / self._kmac.get(name, 1.0) for name, ms in self._whole_ms.items()]
+        return kmac * (sum(ratios) / len(ratios) if ratios else 1.0)

@@ -1,0 +1,187 @@
+"""How soft a frame is: its modulation transfer function, read from its spectrum.
+
+A network that sees only the surroundings of a pixel cannot tell a soft picture of something sharp from a sharp picture of something soft.
+The frame as a whole can: every lens, resampling and blur leaves its mark on all of its spectrum. So the network is told the frame's
+modulation transfer function (MTF, as in ISO 12233): by how much detail of each fineness was dimmed, 1 being not at all.
+
+The reading is that of a small trained regressor on block spectra (Welch's method), with the variance that it expects of itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpen_core.frame import Pixels
+
+Floats = NDArray[np.float32]
+
+BAND_EDGES = (0.03, 0.08, 0.14, 0.2, 0.27, 0.35, 0.5)
+"""Cycles per pixel between which each number of an MTF is the mean."""
+BANDS = len(BAND_EDGES) - 1
+SHARP = np.ones(BANDS, np.float32)
+"""The MTF of a frame that nothing dimmed."""
+CROP_PX = 256
+"""Side of the parts of a frame that are read one at a time."""
+
+_BLOCK_PX, _STRIDE_PX = 64, 48
+_RINGS = 32  # rings of equal width up to half a cycle per pixel, and one for the corners beyond
+FEATURES = 3 * (_RINGS + 1)
+_FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves anyway
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_MOST_CROPS = 12
+_MEMORY = 0.9  # how much of what was known stays at every reading of one more part
+
+
+def spectrum(pixels: Pixels) -> Floats:
+    """Returns what the regressor looks at, (FEATURES,) float32: log power by fineness, of three kinds of blocks.
+
+    All blocks together, the quarter with the most detail, and the quarter with the most of the finest: where something is in focus.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB of any size; what is smaller than a block is continued by its edge.
+    """
+    luma = pixels.astype(np.float32) @ _LUMA  # not rounded to 8 bits: the faintest detail tells most
+    missing = [max(0, _BLOCK_PX - side) for side in luma.shape]
+    if any(missing):
+        luma = np.pad(luma, [(0, side) for side in missing], mode="edge")
+    blocks = np.lib.stride_tricks.sliding_window_view(luma, (_BLOCK_PX, _BLOCK_PX))[::_STRIDE_PX, ::_STRIDE_PX]
+    blocks = blocks.reshape(-1, _BLOCK_PX, _BLOCK_PX).copy()
+    window, rings = _window(), _rings()
+    transformed = np.fft.rfft2((blocks - blocks.mean(axis=(1, 2), keepdims=True)) * window)
+    power = (transformed.real**2 + transformed.imag**2).reshape(len(blocks), -1).astype(np.float32) @ rings  # (blocks, _RINGS + 1)
+    quarter = max(1, len(blocks) // 4)
+    logarithm = np.log(power + _FLOOR)
+    detailed = np.argsort(logarithm[:, 3:16].mean(axis=1))[-quarter:]
+    finest = np.argsort(power[:, 24:].mean(axis=1))[-quarter:]
+    parts = (np.log(power.mean(axis=0) + _FLOOR), logarithm[detailed].mean(axis=0), logarithm[finest].mean(axis=0))
+    return np.concatenate(parts).astype(np.float32)
+
+
+@cache
+def _window() -> Floats:
+    side = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_BLOCK_PX) / _BLOCK_PX)  # Hann
+    window = np.outer(side, side)
+    return (window / np.sqrt((window**2).sum())).astype(np.float32)
+
+
+@cache
+def _rings() -> Floats:
+    """Returns (frequencies, rings): each column takes the mean over the frequencies of a ring."""
+    fineness = np.hypot(np.fft.fftfreq(_BLOCK_PX)[:, None], np.fft.rfftfreq(_BLOCK_PX)[None])
+    ring = np.minimum((fineness / 0.5 * _RINGS).astype(int), _RINGS).ravel()
+    members = np.zeros((ring.size, _RINGS + 1), np.float32)
+    members[np.arange(ring.size), ring] = 1
+    return members / members.sum(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a part of a frame says.
+
+    Attributes:
+        mtf: (BANDS,) float32, about 0 to 1.
+        variance: (BANDS,) float32, how far off the regressor expects to be, squared.
+    """
+
+    mtf: Floats
+    variance: Floats
+
+
+class Gauge:
+    """The trained regressor: three layers with SiLU between them.
+
+    Args:
+        weights: `weight0..2`, (outputs, inputs), and `bias0..2`, (outputs,), float32; FEATURES in, twice BANDS out.
+
+    Raises:
+        ValueError: they are something else.
+    """
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._layers = [(weights[f"weight{index}"], weights[f"bias{index}"]) for index in range(3)]
+        shapes = [weight.shape for weight, _ in self._layers]
+        fits = all(before[0] == after[1] for before, after in pairwise(shapes))
+        if not (fits and shapes[0][1] == FEATURES and shapes[-1][0] == 2 * BANDS):
+            raise ValueError(f"a gauge of {FEATURES} features and {BANDS} bands cannot have layers of {shapes}")
+
+    @classmethod
+    def load(cls, path: Path) -> "Gauge":
+        """Reads the weights from an .npz file.
+
+        Raises:
+            ValueError: it holds something else.
+            OSError: it cannot be read.
+        """
+        try:
+            with np.load(path) as file:
+                return cls({name: file[name] for name in file.files})
+        except KeyError as error:
+            raise ValueError(f"{path} holds no gauge") from error
+
+    def read(self, pixels: Pixels) -> Reading:
+        """Reads a part of a frame, (H, W, 3) uint8 RGB, CROP_PX on each side or less."""
+        values = spectrum(pixels)
+        for index, (weight, bias) in enumerate(self._layers):
+            values = weight @ values + bias
+            if index < 2:
+                values = values / (1 + np.exp(-values))
+        mtf, log_variance = np.split(values.astype(np.float32), 2)
+        return Reading(mtf, np.exp(log_variance))
+
+    def read_whole(self, pixels: Pixels) -> Floats:
+        """Returns the MTF, (BANDS,), of a picture (H, W, 3) uint8 RGB of any size, from parts all over it."""
+        return fused([self.read(part) for part in _parts(pixels, _MOST_CROPS)])
+
+
+def fused(readings: list[Reading]) -> Floats:
+    """Returns the mean of readings, each weighted by how sure it is."""
+    weights = np.stack([1 / reading.variance for reading in readings])
+    return (np.stack([reading.mtf for reading in readings]) * weights).sum(axis=0) / weights.sum(axis=0)
+
+
+def _parts(pixels: Pixels, most: int) -> list[Pixels]:
+    """Returns at most `most` parts of a picture, spread evenly over it."""
+    height, width = pixels.shape[:2]
+    starts = [(y, x) for y in _starts(height) for x in _starts(width)]
+    chosen = np.unique(np.linspace(0, len(starts) - 1, min(most, len(starts))).round().astype(int))
+    return [pixels[starts[i][0] : starts[i][0] + CROP_PX, starts[i][1] : starts[i][1] + CROP_PX] for i in chosen]
+
+
+def _starts(length: int) -> list[int]:
+    """Where parts begin along an axis: side by side, first and last at the ends."""
+    count = max(1, round(length / CROP_PX))
+    return [round(index * max(0, length - CROP_PX) / max(1, count - 1)) for index in range(count)]
+
+
+class FrameGauge:
+    """The MTF of a camera's frames: one more part of the picture is read now and then, and the mean moves slowly. Used by one thread.
+
+    Args:
+        gauge: the regressor.
+        every: of so many frames one is looked at.
+    """
+
+    def __init__(self, gauge: Gauge, every: int = 5) -> None:
+        self._gauge, self._every = gauge, every
+        self._frames = 0
+        self._weighted = np.zeros(BANDS, np.float32)
+        self._weights = np.zeros(BANDS, np.float32)
+
+    def look(self, pixels: Pixels) -> Floats:
+        """Returns what is known of the MTF, (BANDS,), with this frame, (H, W, 3) uint8 RGB; the first frame is read all over."""
+        number, self._frames = self._frames, self._frames + 1
+        if number % self._every == 0:
+            parts = _parts(pixels, _MOST_CROPS)
+            turn = number // self._every - 1
+            for part in parts if number == 0 else [parts[turn * 5 % len(parts)]]:  # 5 is prime to 12: every part has its turn
+                self._take(self._gauge.read(part))
+        return self._weighted / self._weights
+
+    def _take(self, reading: Reading) -> None:
+        self._weighted = _MEMORY * self._weighted + reading.mtf / reading.variance
+        self._weights = _MEMORY * self._weights + 1 / reading.variance

@@ -1,0 +1,67 @@
+"""The models that a session may choose from, and how they are made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sharpen_core.forecast import Limits
+from sharpen_core.frame import Pixels, Size
+
+
+class Sharpener(Protocol):
+    """What sharpens frames of one size; see `restorer.Restorer`. Used by one thread at a time."""
+
+    size: Size
+
+    @property
+    def area(self) -> float:
+        """Share of the picture that is sharpened, 0 to 1; may be set between frames."""
+        ...
+
+    @area.setter
+    def area(self, share: float) -> None: ...
+
+    @property
+    def computed_share(self) -> float:
+        """Share of the frame's pixels that was computed for the last frame; may exceed 1."""
+        ...
+
+    def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
+        """Returns a sharpened copy of (H, W, 3) uint8 RGB pixels.
+
+        Raises:
+            EngineInferenceFailed: the engine gave up.
+        """
+        ...
+
+
+MakeSharpener = Callable[[Size], Sharpener]
+"""May take seconds; called by one thread at a time. Raises EngineError or ModelError."""
+
+
+def _no_measurements(_: Size) -> Mapping[str, float]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """What a session sharpens with.
+
+    Attributes:
+        makers: by the model's name, best first; at least one. Of several the governor chooses; a single one is never replaced.
+        kmac_per_px: work of each model.
+        whole_ms: what a whole frame of this size took on this machine, for models that were measured before.
+        limits: what the session may use of the machine.
+        cores: how many make the machine.
+    """
+
+    makers: Mapping[str, MakeSharpener]
+    kmac_per_px: Mapping[str, float] = field(default_factory=dict[str, float])
+    whole_ms: Callable[[Size], Mapping[str, float]] = _no_measurements
+    limits: Limits = field(default_factory=lambda: Limits(cpu=1.0))
+    cores: int = 1
+
+    @classmethod
+    def of(cls, makers: "MakeSharpener | Lineup") -> "Lineup":
+        """A lineup as it is, or of one model without a name or limits."""
+        return makers if isinstance(makers, Lineup) else cls({"the network": makers})

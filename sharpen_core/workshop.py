@@ -1,0 +1,104 @@
+"""Where networks are loaded beside the frames that go on."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from sharpen_core.errors import SharpenError
+from sharpen_core.frame import Size
+from sharpen_core.lineup import Lineup, Sharpener
+
+log = logging.getLogger(__name__)
+
+_TRIALS = (60, 120, 180)  # grey levels; each differs from the last one everywhere, so that nothing can be reused
+_CLOSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A network that was loaded and tried.
+
+    Attributes:
+        model: its name.
+        sharpener: ready for frames of the workshop's size.
+        whole_ms: the shortest time that it took for a whole frame.
+    """
+
+    model: str
+    sharpener: Sharpener
+    whole_ms: float
+
+
+class Workshop:
+    """Makes sharpeners, one at a time, and keeps them: going back to a model costs nothing.
+
+    It belongs to one thread; what it makes in another one it hands over by `collect`.
+
+    Args:
+        lineup: what can be made.
+        size: of the frames.
+    """
+
+    def __init__(self, lineup: Lineup, size: Size) -> None:
+        self._lineup = lineup
+        self.size = size
+        self._made: dict[str, Sharpener] = {}
+        self._thread: threading.Thread | None = None
+        self._finished: tuple[str, Made | SharpenError] | None = None
+
+    def get(self, model: str) -> Sharpener | None:
+        """What was made of a model, if it was."""
+        return self._made.get(model)
+
+    def make(self, model: str, *, trials: int = len(_TRIALS)) -> Made:
+        """Loads and tries a model in this thread.
+
+        Raises:
+            EngineError, ModelError: it cannot be loaded, or fails.
+        """
+        made = self._make(model, trials)
+        self._made[model] = made.sharpener
+        return made
+
+    def order(self, model: str) -> None:
+        """Loads a model in a thread of its own, if none is being loaded."""
+        if self._thread is None and model not in self._made:
+            self._thread = threading.Thread(target=self._work, args=(model,), name="load", daemon=True)
+            self._thread.start()
+
+    def collect(self) -> Made | tuple[str, SharpenError] | None:
+        """Returns what has been finished since the last call, or the model that could not be loaded and why."""
+        if self._finished is None:
+            return None
+        (model, result), self._finished, self._thread = self._finished, None, None
+        if isinstance(result, SharpenError):
+            return model, result
+        self._made[model] = result.sharpener
+        return result
+
+    def close(self) -> None:
+        """Waits a moment for what is being loaded; then it is left to itself, it touches nothing else."""
+        if self._thread:
+            self._thread.join(_CLOSE_S)
+
+    def _work(self, model: str) -> None:
+        try:
+            self._finished = model, self._make(model, len(_TRIALS))
+        except SharpenError as error:
+            self._finished = model, error
+        except Exception as error:
+            log.exception("unexpected error while loading the model %s", model)
+            self._finished = model, SharpenError(f"internal error while loading the model: {error!r}")
+
+    def _make(self, model: str, trials: int) -> Made:
+        sharpener = self._lineup.makers[model](self.size)
+        times_ms: list[float] = []
+        for level in _TRIALS[:trials]:
+            picture = np.full((*self.size, 3), level, np.uint8)
+            began_ns = time.monotonic_ns()
+            sharpener.sharpen(picture, 1.0)
+            times_ms.append((time.monotonic_ns() - began_ns) / 1e6)
+        return Made(model, sharpener, min(times_ms, default=0.0))

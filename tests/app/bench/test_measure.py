@@ -1,0 +1,106 @@
+"""The sections, on frames so small that each takes a moment."""
+
+from pathlib import Path
+
+import pytest
+
+from sharpen_core.errors import EngineUnavailable
+from sharpen_core.frame import Size
+from sharpen_core.model_store import Model, find_model
+from sharpened_camera.bench import measure as measuring
+from sharpened_camera.bench import sessions
+from sharpened_camera.bench.clips import SCENES, record_scene
+from sharpened_camera.bench.measure import choose_sections, measure
+from sharpened_camera.bench.networks import measure_networks
+from sharpened_camera.bench.options import BenchOptions
+from sharpened_camera.bench.results import UNSHARP, Findings, MachineRow, NetworkRow, RoofRow
+from sharpened_camera.bench.section import Section
+from sharpened_camera.bench.stages import measure_stages
+
+SIZE = Size(64, 96)
+MACHINE = MachineRow("CPU", 8, 4, (), "Linux", {}, None)
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> BenchOptions:
+    return BenchOptions((find_model(None),), (SIZE,), SIZE, 1, tmp_path, quick=True)
+
+
+def test_every_way_of_a_model_is_measured(options: BenchOptions) -> None:
+    rows = {(row.model, row.engine, row.precision): row for row in measure_networks(options, quiet)}
+    for way in (("fast", "openvino", "f32"), ("fast", "onnxruntime", "f32"), (UNSHARP, "", "")):
+        assert rows[way].median_ms > 0
+        assert rows[way].size == "96x64"
+    assert ("fast", "openvino", "bf16") in rows  # on a CPU without it, the row says so
+
+
+def test_a_way_that_does_not_work_here_says_why(options: BenchOptions) -> None:
+    model = options.models[0]
+    broken = Model(options.scratch, model.manifest)  # its files are not there
+    rows = list(measure_networks(BenchOptions((broken,), (SIZE,), SIZE, 1, options.scratch, quick=True), quiet))
+    assert all("lacks its file" in row.note and not row.runs for row in rows if row.model == "fast")
+
+
+def test_stages_come_in_the_order_of_a_frame(options: BenchOptions) -> None:
+    stages = [row.stage for row in measure_stages(options, quiet)]
+    assert [stage.split()[0] for stage in stages[:5]] == ["decode", "BGR", "network:", "around", "RGB"]
+
+
+def test_the_still_scene_is_still_but_for_noise(tmp_path: Path) -> None:
+    clips = [record_scene(tmp_path, scene, SIZE, frames=8) for scene in SCENES]
+    before = [clip.stat().st_mtime_ns for clip in clips]
+    assert [record_scene(tmp_path, scene, SIZE, frames=8).stat().st_mtime_ns for scene in SCENES] == before
+
+
+def test_one_long_session_is_watched(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BenchOptions, "memory_frames", 60)
+    monkeypatch.setattr(sessions, "MEMORY_SIZE", SIZE)
+    rows = list(sessions.measure_memory(options, quiet))
+    assert [row.engine for row in rows] == ["identity", "openvino"]
+    for row in rows:
+        assert list(row.rss_mb) == [10, 50, 100]
+        assert row.growth_mb == pytest.approx(row.rss_mb[100] - row.rss_mb[10], abs=0.2)
+
+
+def test_sections_are_those_asked_for_in_their_order() -> None:
+    assert choose_sections([], quick=False) == list(Section)
+    assert Section.MEMORY not in choose_sections([], quick=True)
+    assert choose_sections([Section.MEMORY, Section.ROOF], quick=True) == [Section.ROOF, Section.MEMORY]
+    assert set(measuring.MEASUREMENTS) == set(Section)
+
+
+ROOF, ROW = RoofRow("f32", 1.0, ""), NetworkRow("m", "e", "f32", "8x8")
+
+
+def play(monkeypatch: pytest.MonkeyPatch, section: Section, *events: object) -> None:
+    def run(_options, _progress):
+        for event in events:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
+    monkeypatch.setitem(measuring.MEASUREMENTS, section, run)
+
+
+def test_ctrl_c_keeps_what_was_measured(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Section.ROOF, ROOF)
+    play(monkeypatch, Section.NETWORK, ROW, KeyboardInterrupt())
+    findings = Findings(MACHINE)
+    with pytest.raises(KeyboardInterrupt):
+        measure(options, [Section.ROOF, Section.NETWORK], quiet, findings)
+    assert findings.rows == {"roof": [ROOF], "network": [ROW]}
+    assert not findings.complete
+
+
+def test_a_section_that_fails_does_not_end_the_others(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Section.ROOF, EngineUnavailable("OpenVINO is not installed"))
+    play(monkeypatch, Section.NETWORK, ROW)
+    findings = measure(options, [Section.ROOF, Section.NETWORK], quiet)
+    assert findings.complete
+    assert findings.problems == {"roof": "OpenVINO is not installed"}
+    with pytest.raises(EngineUnavailable):
+        measure(options, [Section.ROOF], quiet)

@@ -1,0 +1,112 @@
+"""Lineup, workshop and steering with scripted networks."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scripted import SIZE, ScriptedRestorer
+
+from sharpen_core.errors import EngineCompileFailed
+from sharpen_core.frame import Frame, Size
+from sharpen_core.lineup import Lineup
+from sharpen_core.rungs import Rung
+from sharpen_core.steering import Steering
+from sharpen_core.workshop import Made, Workshop
+
+
+def broken(size: Size) -> ScriptedRestorer:
+    raise EngineCompileFailed("it does not load")
+
+
+def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.002)
+
+
+def frame(number: int) -> Frame:
+    return Frame(np.zeros((*SIZE, 3), np.uint8), number, number * 33_000_000)
+
+
+def test_a_network_is_loaded_beside_what_goes_on_and_kept() -> None:
+    release = threading.Event()
+    made: list[str] = []
+
+    def slow(size: Size) -> ScriptedRestorer:
+        release.wait(10)
+        made.append(threading.current_thread().name)
+        return ScriptedRestorer(size)
+
+    workshop = Workshop(Lineup({"slow": slow}), SIZE)
+    workshop.order("slow")
+    workshop.order("slow")
+    assert workshop.collect() is None
+    assert workshop.get("slow") is None
+    release.set()
+    until(lambda: workshop.get("slow") or isinstance(workshop.collect(), Made))
+    assert workshop.get("slow") is not None
+    workshop.order("slow")
+    workshop.close()
+    assert made == ["load"]
+
+
+def test_what_cannot_be_loaded_is_told() -> None:
+    workshop = Workshop(Lineup({"broken": broken, "odd": lambda size: 1 / 0}), SIZE)  # type: ignore[dict-item, arg-type, return-value]
+    for model in ("broken", "odd"):
+        workshop.order(model)
+        finished: list[object] = []
+        until(lambda finished=finished: finished.append(workshop.collect()) or finished[-1])
+        assert isinstance(finished[-1], tuple)
+        assert finished[-1][0] == model
+        assert workshop.get(model) is None
+    with pytest.raises(EngineCompileFailed):
+        workshop.make("broken")
+    workshop.close()
+
+
+def test_of_several_the_lightest_begins_and_one_that_is_broken_is_passed_over() -> None:
+    steering = Steering(Lineup({"good": ScriptedRestorer, "light": ScriptedRestorer}), SIZE, 30.0)
+    assert steering.rung == Rung("light")
+    assert steering.reason.startswith("light instead of good: the lightest first")
+    steering = Steering(Lineup({"good": broken, "medium": ScriptedRestorer, "light": broken}), SIZE, 30.0)
+    assert steering.rung == Rung("medium")
+    assert steering.reason == "medium instead of good: light cannot be loaded"
+    with pytest.raises(EngineCompileFailed):
+        Steering(Lineup({"good": broken, "light": broken}), SIZE, 30.0)
+    with pytest.raises(EngineCompileFailed):
+        Steering(Lineup.of(broken), SIZE, 30.0)
+
+
+def test_a_single_one_is_as_chosen_and_gets_its_area() -> None:
+    steering = Steering(Lineup.of(ScriptedRestorer), SIZE, 30.0)
+    assert steering.reason == "the network: as chosen"
+    assert steering.sharpener(steering.rung).area == 1.0
+    assert steering.sharpener(Rung("the network", 0.35)).area == 0.35
+    with pytest.raises(ValueError, match="was not loaded"):
+        steering.sharpener(Rung("another"))
+
+
+def test_what_is_measured_before_begins_at_once() -> None:
+    lineup = Lineup({"good": ScriptedRestorer, "light": ScriptedRestorer}, whole_ms=lambda size: {"good": 10.0, "light": 5.0})
+    steering = Steering(lineup, SIZE, 30.0)
+    assert steering.reason == "good: 10 ms per frame when it was last measured, 33 ms are there"
+    assert round(steering.period_ns / 1e6) == 33
+
+
+def test_a_failing_network_gives_way_and_the_next_one_is_loaded_meanwhile() -> None:
+    lineup = Lineup({"good": ScriptedRestorer, "light": ScriptedRestorer}, whole_ms=lambda size: {"good": 10.0, "light": 5.0})
+    steering = Steering(lineup, SIZE, 30.0)
+    steering.failed("out of memory")
+    assert steering.rung.raw
+    numbers = iter(range(100_000))
+
+    def arrived() -> bool:
+        steering.arrived(frame(next(numbers)))
+        return steering.rung == Rung("light")
+
+    until(arrived)
+    assert steering.reason == "light instead of good: out of memory"
+    steering.close()
