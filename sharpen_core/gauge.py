@@ -25,6 +25,8 @@ BAND_EDGES = (0.03, 0.08, 0.14, 0.2, 0.27, 0.35, 0.5)
 BANDS = len(BAND_EDGES) - 1
 SHARP = np.ones(BANDS, np.float32)
 """The MTF of a frame that nothing dimmed."""
+LOG_VARIANCES = (-9.0, 2.0)
+"""How sure and how unsure a reading may be."""
 CROP_PX = 256
 """Side of the parts of a frame that are read one at a time."""
 
@@ -129,9 +131,9 @@ class Gauge:
         for index, (weight, bias) in enumerate(self._layers):
             values = weight @ values + bias
             if index < 2:
-                values = values / (1 + np.exp(-values))
+                values = values * (0.5 + 0.5 * np.tanh(0.5 * values))  # SiLU, without overflow
         mtf, log_variance = np.split(values.astype(np.float32), 2)
-        return Reading(mtf, np.exp(log_variance))
+        return Reading(mtf, np.exp(np.clip(log_variance, *LOG_VARIANCES)))
 
     def read_whole(self, pixels: Pixels) -> Floats:
         """Returns the MTF, (BANDS,), of a picture (H, W, 3) uint8 RGB of any size, from parts all over it."""

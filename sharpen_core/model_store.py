@@ -4,12 +4,12 @@ A model is a folder:
 
     manifest.json   the promises below, and the sha256 of every other file
     model.onnx      for ONNX Runtime
-    model.xml/.bin  for OpenVINO
+    model.xml/.bin  optional: for OpenVINO, which otherwise reads model.onnx
     model-f16.xml/.bin   optional: the same with weights of half the size
     model-int8.xml/.bin  optional: the same with quantised convolutions
     gauge.npz       optional: what reads how soft a frame is, for a network that is told; see `sharpen_core.gauge`
     golden.npz      an input and the output that the model gave when it was exported
-    weights.safetensors  what training can start from
+    weights.safetensors  optional: what training can start from
     card.md         how it was trained and what it scores
 """
 
@@ -144,10 +144,14 @@ class Model:
         promised = self.manifest.parity
         return tuple(precision for precision in GRAPHS if precision == "f32" or f"openvino/{precision}" in promised)
 
+    def graph_files(self, precision: Precision) -> tuple[str, ...]:
+        """Returns the names of the files that OpenVINO reads for a precision, the first of which it is given."""
+        names = tuple(f"{GRAPHS[precision]}{suffix}" for suffix in (".xml", ".bin"))
+        return names if names[0] in self.manifest.files or GRAPHS[precision] != GRAPHS["f32"] else ("model.onnx",)
+
     def graph_bytes(self, precision: Precision) -> int:
         """Size of the files that OpenVINO reads for a precision; 0 where the manifest lists none."""
-        names = (f"{GRAPHS[precision]}{suffix}" for suffix in (".xml", ".bin"))
-        return sum(entry.bytes for name in names if (entry := self.manifest.files.get(name)))
+        return sum(entry.bytes for name in self.graph_files(precision) if (entry := self.manifest.files.get(name)))
 
     def gauge(self) -> Gauge | None:
         """Returns what reads how soft a frame is, for a model that is told that.

@@ -25,11 +25,9 @@ REACH_PX = 8
 REFRESH_FRAMES = 60  # about two seconds: as old as anything may become
 WINDOW_EVERY = 2  # one window of a frame in so many is computed because of small differences or of age
 WINDOW_SHARE = 1 / 3  # of the frame's height
-# Heights and widths in frame heights. Chosen greedily for the least cost on nine clips.
-SHAPES = (
-    (1 / 6, 1 / 6), (1 / 3, 1 / 6), (1 / 6, 1 / 3), (1 / 3, 1 / 3), (1 / 2, 1 / 3), (1 / 3, 1 / 2), (1 / 2, 1 / 2), (1 / 2, 3 / 4),
-    (3 / 4, 1 / 2), (1, 1 / 4), (1, 1 / 2), (1, 3 / 4), (1, 1.1), (1 / 3, 1), (1 / 2, 1), (3 / 4, 3 / 4), (3 / 4, 1), (1, 1.4),
-)  # fmt: skip
+# Heights and widths in frame heights. On ten clips, most with much movement, the average frame cost 0.63 of a whole one with 18 shapes
+# and 0.67 with these eight; each takes about 35 MiB once it is in use (a network of 0.7 million parameters in bf16).
+SHAPES = ((1 / 6, 1 / 6), (1 / 3, 1 / 6), (1 / 3, 1 / 3), (1 / 2, 1 / 3), (1 / 2, 1 / 2), (1 / 3, 1), (1, 1 / 2), (1, 1))
 BLEND = (np.arange(BLEND_PX, dtype=np.float32) + 1)[:, None, None] / (BLEND_PX + 1)
 
 

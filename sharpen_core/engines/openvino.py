@@ -12,7 +12,7 @@ from sharpen_core.engines.base import Precision
 from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable, ModelIncompatible
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.gauge import SHARP, Floats
-from sharpen_core.model_store import APP_NAME, GRAPHS, Model
+from sharpen_core.model_store import APP_NAME, Model
 
 
 def import_openvino() -> ModuleType:
@@ -86,8 +86,7 @@ class OpenVINOEngine:
     def compile(self, model: Model, size: Size) -> "OpenVINONetwork":
         """See `Engine.compile`. Compiled networks are cached in the user's cache folder."""
         precision = self._precision_for(model)
-        model.file(f"{GRAPHS[precision]}.bin")
-        path = model.file(f"{GRAPHS[precision]}.xml")
+        path, *_ = [model.file(name) for name in model.graph_files(precision)]
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": self._threads,

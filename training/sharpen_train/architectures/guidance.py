@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sharpen_core.gauge import BANDS, FEATURES, Floats, Gauge
+from sharpen_core.gauge import BANDS, FEATURES, LOG_VARIANCES, Floats, Gauge
 
 _HIDDEN = 32
 _GAUGE_WIDTH = 128
 _MIDDLE, _SPREAD = 0.6, 0.5  # of MTF values, roughly
-_LOG_VARIANCES = (-9.0, 2.0)
 
 
 class Guide(nn.Module):
@@ -51,7 +50,7 @@ class GaugeNetwork(nn.Module):
     def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (N, FEATURES) to the MTF and the logarithm of its variance, both (N, BANDS)."""
         mtf, log_variance = self.layers(self.norm(spectra)).chunk(2, 1)
-        return _MIDDLE + _SPREAD * mtf, log_variance.clamp(*_LOG_VARIANCES)
+        return _MIDDLE + _SPREAD * mtf, log_variance.clamp(*LOG_VARIANCES)
 
     @torch.no_grad()
     def arrays(self) -> dict[str, Floats]:

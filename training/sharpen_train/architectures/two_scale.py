@@ -26,7 +26,7 @@ class TwoScale(HalfSizeNetwork):
     def __init__(self, fine_channels: int, coarse_channels: int, coarse_convs: int, *, lean: bool = False, guided: bool = False) -> None:
         super().__init__()
         self.multiple_px = 4
-        self.halo_px = (2 if lean else 4) * 2 + coarse_convs * 4  # a fine convolution reaches 2 px, a coarse one 4
+        self.halo_px = 4 * 2 + coarse_convs * 4  # lean: what two fine convolutions would reach, the halving does
         self.head = head3x3(12, fine_channels)
         self.fine_in = nn.Identity() if lean else conv3x3(fine_channels, fine_channels)
         self.down = nn.Conv2d(fine_channels, coarse_channels, 2, stride=2)

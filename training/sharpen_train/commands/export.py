@@ -25,6 +25,9 @@ def export(
         Path | None, typer.Option(metavar="FOLDER", help="Pictures or dataset to choose the 8 bits by. By default the run's dataset.")
     ] = None,
     accuracy_limit_db: Annotated[float, typer.Option(min=0.0, help="How far 8 bits may take the mean PSNR below float32.")] = 0.15,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Leave out OpenVINO's float32 files, as it reads ONNX too, and the weights to train on from.")
+    ] = False,
 ) -> None:
     """Write the model of a run, or a model again, for the program: checked on every engine, with manifest, card and golden numbers."""
     from sharpen_train.errors import ConfigError
@@ -35,7 +38,7 @@ def export(
         credits_text = credits_file.read_text(encoding="utf-8") if credits_file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the credits {credits_file}", "Give a text file in UTF-8.") from error
-    options = ExportOptions(name, title, note, credits_text, f16, int8, calibration, accuracy_limit_db)
+    options = ExportOptions(name, title, note, credits_text, f16, int8, calibration, accuracy_limit_db, compact)
     target = out or default_folder(run)
     manifest = write_model(run, target, options)
     total = sum(entry.bytes for entry in manifest.files.values())

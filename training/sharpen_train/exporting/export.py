@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from sharpen_core.frame import Size
-from sharpen_core.model_store import GAUGE, MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score, read_model
+from sharpen_core.model_store import GAUGE, GRAPHS, MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score, read_model
 from sharpen_train.architectures import Network, build
 from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.architectures.macs import count_macs
@@ -46,6 +46,7 @@ class ExportOptions:
         int8: write it with 8-bit convolutions too.
         calibration: pictures or dataset for that; None takes the run's own dataset.
         accuracy_limit_db: how far 8 bits may take the mean PSNR below float32.
+        compact: leave out what can be done without: OpenVINO's float32 files, as it reads ONNX too, and the weights to train on from.
     """
 
     name: str = ""
@@ -56,6 +57,7 @@ class ExportOptions:
     int8: bool = False
     calibration: Path | None = None
     accuracy_limit_db: float = 0.15
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def export(source: Path, out: Path | None = None, options: ExportOptions | None 
         CheckpointError: the folder is neither a finished run nor a model.
         ConfigError: the name cannot be a model's, or there is no such architecture here.
         DataError: the pictures to calibrate on are missing.
-        ExportError: the exported model does not do what the trained one does, or the folder cannot be written.
+        ExportError: the exported model does not do what the trained one does, it came without weights, or the folder cannot be written.
         ModelCorrupt: the model is damaged.
     """
     options = options or ExportOptions()
@@ -120,6 +122,8 @@ def _of_run(run: Path) -> Trained:
 
 def _of_model(model: Model) -> Trained:
     manifest = model.manifest
+    if WEIGHTS not in manifest.files:
+        raise ExportError(f"the model '{model.name}' was written without its weights", "Export the run that it came from.")
     network = build(manifest.architecture)
     load_weights(model.file(WEIGHTS), network)
     return Trained(network.eval(), manifest.architecture, manifest.name, dict(manifest.training), dict(manifest.scores))
@@ -151,7 +155,11 @@ def export_network(trained: Trained, out: Path, options: ExportOptions) -> Manif
         cost = quantise(folder, examples, options.accuracy_limit_db, contract.gauge) if examples else None
         if isinstance(deployed, HalfSizeNetwork) and deployed.guided:
             np.savez(folder / GAUGE, allow_pickle=False, **deployed.gauge.arrays())
-        save_file({key: value.contiguous() for key, value in trained.network.state_dict().items()}, folder / WEIGHTS)
+        if options.compact:
+            for suffix in (".xml", ".bin"):
+                (folder / f"{GRAPHS['f32']}{suffix}").unlink()
+        else:
+            save_file({key: value.contiguous() for key, value in trained.network.state_dict().items()}, folder / WEIGHTS)
         expected = [contract.restore(picture) for picture in pictures]
         np.savez_compressed(folder / "golden.npz", input=pictures[0], output=expected[0])
         manifest = _manifest(name, trained, deployed, options, folder).model_copy(update={"int8": cost})

@@ -12,7 +12,7 @@ from sharpen_core.model_store import MANIFEST, Model, model_roots, read_model, u
 from sharpen_train.errors import ConfigError, ExportError
 from sharpen_train.exporting.placing import place
 
-NEEDED = ("model.onnx", "model.xml", "model.bin", "golden.npz", "card.md")
+NEEDED = ("model.onnx", "golden.npz", "card.md")
 MOST_GOLDEN_STEPS = 1
 
 
