@@ -61,20 +61,20 @@ def deploy(network: Network, pictures: Sequence[Picture]) -> tuple[Network, floa
     """
     if getattr(network, "dual_pixel", False):
         raise ExportError("the network takes a pair of views of each picture, and a camera gives one", "Export another network.")
-    deployed = network.deploy().float().eval()
-    # In float64: what gates make of white noise magnifies the rounding of float32 to several steps of 8 bits.
-    exact = copy.deepcopy(network).double().eval(), copy.deepcopy(deployed).double().eval()
+    # In float64: what gates make of white noise magnifies the rounding of float32 to parts of a step of 8 bits.
+    exact = copy.deepcopy(network).double().eval()
+    deployed = exact.deploy().eval()
     shape = pictures[0].shape
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     difference = max(
-        _difference(*exact, picture) for picture in (*pictures, noise, np.zeros_like(noise), np.full_like(noise, 255))
+        _difference(exact, deployed, picture) for picture in (*pictures, noise, np.zeros_like(noise), np.full_like(noise, 255))
     )
     if not difference <= DEPLOY_TOLERANCE:  # written so that it catches a NaN too
         raise ExportError(
             f"the deploy form differs from the trained network by {difference:.2g}",
             f"At most {DEPLOY_TOLERANCE:g} of the range 0 to 1 is allowed; nothing was written.",
         )
-    return deployed, difference
+    return deployed.float(), difference
 
 
 @torch.inference_mode()
