@@ -170,6 +170,10 @@ class FrameGauge:
 
     def __init__(self, gauge: Gauge, every: int = 5) -> None:
         self._gauge, self._every = gauge, every
+        self.forget()
+
+    def forget(self) -> None:
+        """The next frame has nothing to do with those before."""
         self._frames = 0
         self._weighted = np.zeros(BANDS, np.float32)
         self._weights = np.zeros(BANDS, np.float32)

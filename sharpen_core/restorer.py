@@ -76,6 +76,12 @@ class Restorer:
         """Pixels that the network computed for the last frame, as a share of the frame's; above 1 where tiles overlap."""
         return self._computed_px / math.prod(self.size)
 
+    def forget(self) -> None:
+        """The next frame has nothing to do with those before."""
+        if self._gauge:
+            self._gauge.forget()
+        self._patchwork = None
+
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
         """Returns a sharpened copy.
 

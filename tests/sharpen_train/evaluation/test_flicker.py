@@ -102,7 +102,7 @@ def test_frames_of_a_file_are_cut_to_the_middle(tmp_path):
 def test_clips_are_measured_and_pooled(tmp_path):
     clips = [write_clip(tmp_path / f"{number}.mp4", noisy_clip(3.0, seed=number)) for number in range(2)]
     told: list[str] = []
-    scores = flicker.measure(lambda picture: picture, clips, frames=8, progress=told.append)
+    scores = flicker.measure(lambda frames: frames, clips, frames=8, progress=told.append)
     assert [score.clip for score in scores] == told == ["0.mp4", "1.mp4"]
     assert all(score.still_ratio == 1.0 for score in scores)
     pooled = flicker.pool(scores)
@@ -124,4 +124,4 @@ def test_a_clip_of_two_frames_is_refused(tmp_path):
 
 def test_a_missing_clip_is_refused(tmp_path):
     with pytest.raises(MediaNotFound):
-        flicker.measure(lambda picture: picture, [tmp_path / "none.mp4"])
+        flicker.measure(lambda frames: frames, [tmp_path / "none.mp4"])

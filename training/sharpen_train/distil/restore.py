@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from sharpen_core.frame import Size
+from sharpen_core.gauge import Floats
 from sharpen_core.tiling import Mosaic, plan_tiles
 from sharpen_train.architectures import ARCHITECTURES, Network, build
+from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.distil import checkpoint
 from sharpen_train.distil.run_folder import CONFIG, best_weights, read_run_config
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -92,13 +94,20 @@ def restore(network: Network, picture: Picture) -> Picture:
 
 
 @torch.inference_mode()
-def restore_batch(network: Network, pictures: Picture) -> Picture:
-    """Returns pictures of one size, (N, H, W, 3) uint8 RGB, sharpened as wholes, on the device of the network."""
+def restore_batch(network: Network, pictures: Picture, mtf: Floats | None = None) -> Picture:
+    """Returns pictures of one size, (N, H, W, 3) uint8 RGB, sharpened as wholes, on the device of the network.
+
+    Args:
+        network: in evaluation mode.
+        pictures: what to sharpen.
+        mtf: what a guided network is told of all of them, (BANDS,); by default it reads that from each.
+    """
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     height, width = pictures.shape[1:3]
     x = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
     x = F.pad(x, (0, -width % network.multiple_px, 0, -height % network.multiple_px), mode="replicate")
-    y = network(x)[:, :, :height, :width].permute(0, 2, 3, 1)
+    told = () if mtf is None else (torch.from_numpy(mtf).to(x).expand(len(x), -1),)
+    y = network(x, *told)[:, :, :height, :width].permute(0, 2, 3, 1)
     return (y.float() * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
@@ -115,4 +124,5 @@ def restore_tiled(network: Network, picture: Picture, tile_px: int = 512) -> Pic
     """
     halo_px = min(network.halo_px, WHOLE_FRAME_OVERLAP_PX) if network.whole_frame else network.halo_px
     plan = plan_tiles(Size.of(picture), network.multiple_px, halo_px, tile_px**2)
-    return Mosaic(plan).assemble(lambda tile: restore(network, tile), picture)
+    mtf = network.gauge.gauge().read_whole(picture) if isinstance(network, HalfSizeNetwork) and network.guided else None
+    return Mosaic(plan).assemble(lambda tile: restore_batch(network, tile[None], mtf)[0], picture)

@@ -70,6 +70,10 @@ class Candidate(ABC):
     def restore(self, picture: Picture) -> Picture:
         """Returns the picture, (H, W, 3) uint8 RGB of any size, sharpened as a whole."""
 
+    def restore_clip(self, frames: Sequence[Picture]) -> list[Picture]:
+        """Returns frames that follow each other, (H, W, 3) uint8 RGB of one size, sharpened."""
+        return [self.restore(frame) for frame in frames]
+
 
 class ModelCandidate(Candidate):
     """An exported model, run as the program runs it.
@@ -98,10 +102,15 @@ class ModelCandidate(Candidate):
 
     def restore(self, picture: Picture) -> Picture:
         """See `Candidate.restore`."""
-        size = Size.of(picture)
+        return self.restore_clip([picture])[0]
+
+    def restore_clip(self, frames: Sequence[Picture]) -> list[Picture]:
+        """See `Candidate.restore_clip`."""
+        size = Size.of(frames[0])
         if self._restorer is None or self._restorer.size != size:
             self._restorer = Restorer(self.model, self._engine, size)
-        return self._restorer.sharpen(picture)
+        self._restorer.forget()
+        return [self._restorer.sharpen(frame) for frame in frames]
 
 
 class NetworkCandidate(Candidate):

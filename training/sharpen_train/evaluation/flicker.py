@@ -78,7 +78,7 @@ class FlickerScore:
 
 
 def measure(
-    restore: Callable[[Picture], Picture],
+    restore: Callable[[Sequence[Picture]], Sequence[Picture]],
     clips: Sequence[Path],
     *,
     frames: int = FRAMES,
@@ -88,7 +88,7 @@ def measure(
     """Measures a filter on each clip.
 
     Args:
-        restore: maps (H, W, 3) uint8 RGB to the same, each frame by itself, in their order.
+        restore: maps the frames of a clip, (H, W, 3) uint8 RGB of one size, to the same.
         clips: files that FFmpeg reads.
         frames: how many of each clip are used, from its start.
         sides_px: height and width of the middle that is used, at most.
@@ -101,7 +101,7 @@ def measure(
     scores: list[FlickerScore] = []
     for clip in clips:
         pictures = read_frames(clip, frames, sides_px)
-        scores.append(compare(clip.name, pictures, [restore(picture) for picture in pictures]))
+        scores.append(compare(clip.name, pictures, restore(pictures)))
         progress(clip.name)
     return scores
 

@@ -18,6 +18,7 @@ from sharpen_train.evaluation.quality import UNSHARP, Restore, Row, Scores
 from sharpen_train.evaluation.slanted_edge import EdgeScore
 from sharpen_train.evaluation.subjects import Subject
 from sharpen_train.evaluation.unsharp import Setting, best_setting, unsharp
+from sharpen_train.metrics import Picture
 
 Begin = Callable[[str, int], Callable[[], None]]
 """Told what begins and of how many parts it is; returns what is called after each part."""
@@ -245,6 +246,8 @@ class ClipTask:
 
 def _measure_clip(task: ClipTask) -> dict[str, FlickerScore]:
     mask = task.mask
-    filters: dict[str, Restore] = {} if mask is None else {UNSHARP: lambda picture: unsharp(picture, *mask)}
-    filters |= _restores(task.specs)
+    filters: dict[str, Callable[[Sequence[Picture]], Sequence[Picture]]] = {}
+    if mask is not None:
+        filters[UNSHARP] = lambda frames: [unsharp(frame, *mask) for frame in frames]
+    filters |= {spec.label or open_once(spec).name: open_once(spec).restore_clip for spec in task.specs}
     return {name: flicker.measure(restore, [task.clip])[0] for name, restore in filters.items()}
