@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.errors import SharpenError
-from sharpen_core.rungs import Rung
+from sharpen_core.governing.rungs import Rung
 
 
 class State(StrEnum):

@@ -19,13 +19,13 @@ from concurrent.futures import CancelledError
 from sharpen_core.capture.base import Camera
 from sharpen_core.errors import SharpenError, StopTimeout
 from sharpen_core.events import Event, Failed, State, StateChanged
-from sharpen_core.lineup import Lineup, MakeSharpener
+from sharpen_core.governing.lineup import Lineup, MakeSharpener
+from sharpen_core.governing.rungs import Rung
 from sharpen_core.loops.belt import Belt, PipelineOptions, Preview
 from sharpen_core.loops.capture import CaptureLoop
 from sharpen_core.loops.output import OutputLoop
 from sharpen_core.loops.sharpen import SharpenLoop
 from sharpen_core.output.base import Output
-from sharpen_core.rungs import Rung
 from sharpen_core.slot import SlotClosed
 from sharpen_core.stats import Snapshot, Stats
 

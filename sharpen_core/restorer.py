@@ -10,8 +10,8 @@ from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.gauge import Floats, FrameGauge
 from sharpen_core.model_store import Model
-from sharpen_core.shapes import Networks
-from sharpen_core.temporal import Patchwork, layout_for
+from sharpen_core.reuse.shapes import Networks
+from sharpen_core.reuse.temporal import Patchwork, layout_for
 from sharpen_core.tiling import TILE_WORKING_BYTES, Mosaic, TilePlan, plan_tiles
 
 LEAST_AREA = 0.05

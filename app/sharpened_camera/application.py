@@ -9,9 +9,9 @@ from sharpen_core.capture.select import is_device, select_camera
 from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.events import Event
-from sharpen_core.forecast import Limits
 from sharpen_core.frame import Size
-from sharpen_core.lineup import Lineup
+from sharpen_core.governing.forecast import Limits
+from sharpen_core.governing.lineup import Lineup
 from sharpen_core.machine import usable_cores
 from sharpen_core.model_store import Model, find_family, find_model
 from sharpen_core.output.base import Output

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.events import Event, Paused, Resumed
 from sharpen_core.frame import Frame, Size
+from sharpen_core.governing.punctuality import Punctuality
+from sharpen_core.governing.rungs import Rung
 from sharpen_core.placeholder import Standby
-from sharpen_core.punctuality import Punctuality
 from sharpen_core.reopen import RETRIES_S
-from sharpen_core.rungs import Rung
 from sharpen_core.slot import Slot
 from sharpen_core.stats import Stats
 from sharpen_core.stopgap import Patience

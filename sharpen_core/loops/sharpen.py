@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from sharpen_core.errors import EngineInferenceFailed
 from sharpen_core.events import Governed
 from sharpen_core.frame import Frame, Size
-from sharpen_core.lineup import Lineup
+from sharpen_core.governing.lineup import Lineup
+from sharpen_core.governing.rungs import Rung
+from sharpen_core.governing.steering import Steering
 from sharpen_core.loops.belt import Belt, Preview, Ready
-from sharpen_core.rungs import Rung
-from sharpen_core.steering import Steering
 
 log = logging.getLogger(__name__)
 

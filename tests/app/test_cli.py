@@ -23,8 +23,8 @@ from sharpen_core.capture import select
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.capture.opencv import OpenCVCamera
 from sharpen_core.frame import Size
+from sharpen_core.governing.rungs import build_ladder
 from sharpen_core.model_store import FAMILY, MANIFEST, find_model
-from sharpen_core.rungs import build_ladder
 from sharpened_camera import cli
 
 PROGRAM = str(Path(sys.executable).with_name("sharpened-camera"))

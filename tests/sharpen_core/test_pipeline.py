@@ -30,13 +30,13 @@ from sharpen_core.events import (
     StateChanged,
 )
 from sharpen_core.frame import Frame, Size
-from sharpen_core.lineup import Lineup
+from sharpen_core.governing.lineup import Lineup
+from sharpen_core.governing.rungs import Rung
+from sharpen_core.governing.steering import Steering
 from sharpen_core.loops.belt import Belt, Preview, Ready
 from sharpen_core.loops.sharpen import SharpenLoop
 from sharpen_core.pipeline import Pipeline, PipelineOptions
-from sharpen_core.rungs import Rung
 from sharpen_core.slot import SlotClosed, SlotTimeout
-from sharpen_core.steering import Steering
 
 LOSSLESS = PipelineOptions(lossless=True)
 

@@ -10,7 +10,7 @@ from window_stand import AVAILABLE, MISSING, Stand, opened, pick, texts
 
 from sharpen_core.errors import CameraBusy, ModelCorrupt, OutputBusy, OutputDriverMissing
 from sharpen_core.events import Governed, State
-from sharpen_core.rungs import Rung
+from sharpen_core.governing.rungs import Rung
 from sharpened_camera.window.application_window import ApplicationWindow
 
 

@@ -2,9 +2,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.cover import CALL_PX, Cover, Layout
-from sharpen_core.focus import Focus
 from sharpen_core.frame import Size
+from sharpen_core.reuse.cover import CALL_PX, Cover, Layout
+from sharpen_core.reuse.focus import Focus
 
 sizes = st.builds(Size, st.integers(1, 800), st.integers(1, 1300))
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from sharpen_core.change import Cells, Changes, ChangeTest
-from sharpen_core.cover import Cover, Layout, Rectangle, shapes_for
-from sharpen_core.focus import Focus, Part
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.shapes import Networks
+from sharpen_core.reuse.change import Cells, Changes, ChangeTest
+from sharpen_core.reuse.cover import Cover, Layout, Rectangle, shapes_for
+from sharpen_core.reuse.focus import Focus, Part
+from sharpen_core.reuse.shapes import Networks
 from sharpen_core.tiling import BLEND_PX, pad
 
 CELL_PX = 16

@@ -1,8 +1,8 @@
 import pytest
 
-from sharpen_core.costs import LEARNED_FOR_NS, Costs
-from sharpen_core.forecast import Forecast, Limits, first_rung
-from sharpen_core.rungs import Rung, build_ladder
+from sharpen_core.governing.costs import LEARNED_FOR_NS, Costs
+from sharpen_core.governing.forecast import Forecast, Limits, first_rung
+from sharpen_core.governing.rungs import Rung, build_ladder
 
 INTERVAL_NS = 33_000_000
 LADDER = build_ladder(["good", "light"])

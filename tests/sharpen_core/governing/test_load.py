@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from sharpen_core.load import CpuMeter, Rhythm, Sample, Window
+from sharpen_core.governing.load import CpuMeter, Rhythm, Sample, Window
 
 MS = 1_000_000
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sharpen_core.rungs import Rung
+from sharpen_core.governing.rungs import Rung
 
 FIXED_SHARE = 0.1
 """Part of a frame's cost that does not shrink with the area: halos, and looking for the face."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
-from sharpen_core.lineup import Lineup, Sharpener
+from sharpen_core.governing.lineup import Lineup, Sharpener
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.punctuality import FORGIVEN_EVERY_NS, HOLD_NS, LEAST_NS, MOST_HOLD_NS, Punctuality
+from sharpen_core.governing.punctuality import FORGIVEN_EVERY_NS, HOLD_NS, LEAST_NS, MOST_HOLD_NS, Punctuality
 
 MS = 1_000_000
 PERIOD_NS = 1_000_000_000 // 30

@@ -10,9 +10,9 @@ Nothing here knows threads, engines or pictures. See `loops/sharpen.py` for who 
 import time
 from collections.abc import Callable, Sequence
 
-from sharpen_core.forecast import Forecast
-from sharpen_core.load import Sample, Window
-from sharpen_core.rungs import Rung
+from sharpen_core.governing.forecast import Forecast
+from sharpen_core.governing.load import Sample, Window
+from sharpen_core.governing.rungs import Rung
 
 SPARE = 0.2
 DOWN_SPARE = 0.05

@@ -10,10 +10,10 @@ from scripted import SIZE, ScriptedRestorer
 
 from sharpen_core.errors import EngineCompileFailed
 from sharpen_core.frame import Frame, Size
-from sharpen_core.lineup import Lineup
-from sharpen_core.rungs import Rung
-from sharpen_core.steering import Steering
-from sharpen_core.workshop import Made, Workshop
+from sharpen_core.governing.lineup import Lineup
+from sharpen_core.governing.rungs import Rung
+from sharpen_core.governing.steering import Steering
+from sharpen_core.governing.workshop import Made, Workshop
 
 
 def broken(size: Size) -> ScriptedRestorer:

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import scene
 
-from sharpen_core.change import ChangeTest
-from sharpen_core.cover import Layout
 from sharpen_core.engines.base import Precision
 from sharpen_core.engines.identity import IdentityNetwork
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.shapes import Networks
-from sharpen_core.temporal import REFRESH_FRAMES, Patchwork
+from sharpen_core.reuse.change import ChangeTest
+from sharpen_core.reuse.cover import Layout
+from sharpen_core.reuse.shapes import Networks
+from sharpen_core.reuse.temporal import REFRESH_FRAMES, Patchwork
 from sharpen_core.tiling import pad
 
 

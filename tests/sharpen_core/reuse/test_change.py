@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import scene
 
-from sharpen_core.change import ChangeTest, Sensitivity
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.reuse.change import ChangeTest, Sensitivity
 
 SIZE, CELL_PX = Size(240, 320), 16
 GRID = Size(15, 20)

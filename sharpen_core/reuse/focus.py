@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpen_core.change import Cells
-from sharpen_core.cover import Layout
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.reuse.change import Cells
+from sharpen_core.reuse.cover import Layout
 
 FEATHER_PX = 64
 STEP_PX = 1.5  # per frame: slow enough that nobody sees the border move

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sharpen_core.costs import Costs
-from sharpen_core.rungs import Rung
+from sharpen_core.governing.costs import Costs
+from sharpen_core.governing.rungs import Rung
 
 LEAST_FPS = 14.0  # half of a camera's 30 frames a second is still smooth, half of 24 is not
 

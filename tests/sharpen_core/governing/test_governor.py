@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.costs import Costs
-from sharpen_core.forecast import Forecast, Limits, first_rung
-from sharpen_core.governor import MOST_WAIT_NS, SPARE, Governor
-from sharpen_core.load import Sample
-from sharpen_core.rungs import Rung, build_ladder
+from sharpen_core.governing.costs import Costs
+from sharpen_core.governing.forecast import Forecast, Limits, first_rung
+from sharpen_core.governing.governor import MOST_WAIT_NS, SPARE, Governor
+from sharpen_core.governing.load import Sample
+from sharpen_core.governing.rungs import Rung, build_ladder
 
 FAMILY = ("nafnet-tiny", "balanced", "fast")
 KMAC = {"nafnet-tiny": 7.9, "balanced": 7.0, "fast": 5.7}

@@ -5,7 +5,7 @@ import numpy as np
 from sharpen_core.engines.identity import IdentityNetwork
 from sharpen_core.errors import EngineCompileFailed
 from sharpen_core.frame import Size
-from sharpen_core.shapes import MISSED_OFTEN, Networks
+from sharpen_core.reuse.shapes import MISSED_OFTEN, Networks
 
 
 class Later(Executor):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sharpen_core.forecast import Limits
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.governing.forecast import Limits
 
 
 class Sharpener(Protocol):

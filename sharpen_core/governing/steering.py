@@ -3,15 +3,15 @@
 import logging
 import time
 
-from sharpen_core.costs import Costs
 from sharpen_core.errors import SharpenError
-from sharpen_core.forecast import Forecast, first_rung
 from sharpen_core.frame import Frame, Size
-from sharpen_core.governor import SPARE, Governor
-from sharpen_core.lineup import Lineup, Sharpener
-from sharpen_core.load import CpuMeter, Rhythm, Sample
-from sharpen_core.rungs import Rung, build_ladder
-from sharpen_core.workshop import Made, Workshop
+from sharpen_core.governing.costs import Costs
+from sharpen_core.governing.forecast import Forecast, first_rung
+from sharpen_core.governing.governor import SPARE, Governor
+from sharpen_core.governing.lineup import Lineup, Sharpener
+from sharpen_core.governing.load import CpuMeter, Rhythm, Sample
+from sharpen_core.governing.rungs import Rung, build_ladder
+from sharpen_core.governing.workshop import Made, Workshop
 
 log = logging.getLogger(__name__)
 

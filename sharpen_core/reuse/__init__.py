@@ -1,0 +1,1 @@
+"""Keeping what the network did to parts of the picture that stand still."""
