@@ -280,4 +280,4 @@ def find_family() -> list[Model]:
 FAMILY = ("nafnet-tiny", "balanced", "fast")
 """Best and heaviest first."""
 
-DEFAULT_MODEL = "fast"
+DEFAULT_MODEL = "nafnet-tiny"
