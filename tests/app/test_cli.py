@@ -131,7 +131,7 @@ def test_several_outputs_at_once_and_the_recording_is_complete(clip: Path, tmp_p
 
 def test_a_folder_can_be_given_as_model(clip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    shutil.copytree(find_model(None).folder, folder)
+    shutil.copytree(find_model("fast").folder, folder)
     done = run("run", "--camera", clip, "--fastest", "--frames", "2", "--output", "none", "--model", folder, "--json")
     assert json.loads(done.stdout)["frames_sharpened"] == 2
 
@@ -170,7 +170,7 @@ def test_lists_in_words_and_in_json(command: str) -> None:
 
 def test_the_doctor_names_what_is_broken(tmp_path: Path) -> None:
     folder = tmp_path / "broken"
-    shutil.copytree(find_model(None).folder, folder)
+    shutil.copytree(find_model("fast").folder, folder)
     manifest = json.loads((folder / MANIFEST).read_text()) | {"name": "broken"}
     (folder / MANIFEST).write_text(json.dumps(manifest))
     (folder / "model.xml").write_text("")
@@ -234,7 +234,7 @@ def test_unknown_model_and_engine(clip: Path) -> None:
 
 def test_a_corrupt_model(clip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bad"
-    shutil.copytree(find_model(None).folder, folder)
+    shutil.copytree(find_model("fast").folder, folder)
     (folder / "model.bin").write_bytes(b"0" * 100)
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "model.bin")
     (folder / MANIFEST).write_text("{")

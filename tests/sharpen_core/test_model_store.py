@@ -6,15 +6,15 @@ import pytest
 
 from sharpen_core import model_store
 from sharpen_core.errors import ModelCorrupt, ModelNotFound
-from sharpen_core.model_store import DEFAULT_MODEL, FAMILY, MANIFEST, find_family, find_model, list_models, read_model
+from sharpen_core.model_store import DEFAULT_MODEL, FAMILY, GAUGE, MANIFEST, find_family, find_model, list_models, read_model
 
 
 @pytest.fixture
 def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of user models that holds a copy of the default one, named "mine"."""
+    """A folder of user models that holds a copy of the fast one, named "mine"."""
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path))
     folder = tmp_path / "mine"
-    shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
+    shutil.copytree(find_model("fast").folder, folder)
     change_manifest(folder, name="mine")
     return tmp_path
 
@@ -86,20 +86,38 @@ def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, ob
 
 
 def test_manifests_of_older_exports_need_no_newer_field(own_models: Path) -> None:
+    path = own_models / "mine" / MANIFEST
+    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("whole_frame", "told", "int8")}
+    path.write_text(json.dumps(older))
+    manifest = find_model("mine").manifest
+    assert (manifest.whole_frame, manifest.told, manifest.int8) == (False, False, None)
+    assert find_model("mine").gauge() is None
+
+
+def test_a_model_that_is_told_needs_its_gauge(own_models: Path) -> None:
+    model = find_model("fast")
+    shutil.copytree(model.folder, own_models / "told")
+    assert find_model("told").gauge() is not None
+    (own_models / "told" / GAUGE).unlink()
+    with pytest.raises(ModelCorrupt, match=r"gauge\.npz"):
+        find_model("told").gauge()
+
+
+def test_without_files_of_its_own_openvino_reads_onnx(own_models: Path) -> None:
     model = find_model(DEFAULT_MODEL)
-    assert not {"whole_frame", "int8"} & set(json.loads((model.folder / MANIFEST).read_text()))
-    assert model.manifest.whole_frame is False
-    assert model.manifest.int8 is None
+    assert model.graph_files("f32") == ("model.onnx",)
+    assert find_model("fast").graph_files("f32") == ("model.xml", "model.bin")
+    assert model.graph_bytes("f32") == (model.folder / "model.onnx").stat().st_size
 
 
 def test_precisions_are_those_that_the_manifest_promises(own_models: Path) -> None:
-    assert find_model("mine").precisions == ("f32", "bf16")
+    assert find_model("mine").precisions == ("f32", "bf16", "int8")
     parity = {"max_abs": 1, "mean_abs": 0.1}
     change_manifest(own_models / "mine", parity=dict.fromkeys(("onnxruntime/f32", "openvino/int8", "openvino/f16"), parity))
     mine = find_model("mine")
     assert mine.precisions == ("f32", "f16", "int8")
     assert mine.graph_bytes("f32") == sum((mine.folder / name).stat().st_size for name in ("model.xml", "model.bin"))
-    assert mine.graph_bytes("int8") == 0
+    assert mine.graph_bytes("f16") == 0
 
 
 def test_a_hidden_folder_is_no_model_yet(own_models: Path) -> None:
@@ -112,7 +130,7 @@ def test_a_hidden_folder_is_no_model_yet(own_models: Path) -> None:
 def test_the_users_folder_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "none"))
     assert model_store.user_model_root() == tmp_path / "none"
-    assert find_model(None).name == DEFAULT_MODEL
+    assert find_model("fast").name == DEFAULT_MODEL
 
 
 def test_the_family_is_what_is_installed_of_it_best_first(own_models: Path) -> None:

@@ -15,7 +15,7 @@ def engine() -> OpenVINOEngine:
 
 @pytest.fixture(scope="module")
 def restorer(engine: OpenVINOEngine) -> Restorer:
-    return Restorer(find_model(None), engine, Size(240, 320))
+    return Restorer(find_model("fast"), engine, Size(240, 320))
 
 
 def test_strength_zero_is_the_very_frame(restorer: Restorer) -> None:
@@ -50,15 +50,15 @@ def test_another_size_is_refused(restorer: Restorer) -> None:
 @pytest.mark.parametrize("size", [Size(1, 1), Size(5, 3), Size(97, 131), Size(361, 203), Size(480, 270)])
 def test_the_shipped_model_tiled_equals_whole(engine: OpenVINOEngine, size: Size) -> None:
     frame = scene(size)
-    whole = Restorer(find_model(None), engine, size, most_px=10**9)
-    tiled = Restorer(find_model(None), engine, size, most_px=30_000)
+    whole = Restorer(find_model("fast"), engine, size, most_px=10**9)
+    tiled = Restorer(find_model("fast"), engine, size, most_px=30_000)
     assert whole.plan.count == 1
     assert tiled.plan.count > 1 or size.height * size.width < 30_000
     assert np.abs(tiled.sharpen(frame).astype(int) - whole.sharpen(frame)).max() <= 1
 
 
 def test_a_network_that_looks_at_the_whole_frame_gets_it_in_one_piece(engine: OpenVINOEngine) -> None:
-    model = find_model(None)
+    model = find_model("fast")
     whole = Model(model.folder, model.manifest.model_copy(update={"whole_frame": True}))
     size = Size(203, 361)
     restorer = Restorer(whole, engine, size, most_px=10_000)
@@ -76,7 +76,7 @@ def test_edges_become_steeper(restorer: Restorer) -> None:
 
 def test_reuse_stays_close_to_the_whole_result_and_computes_less(engine: OpenVINOEngine) -> None:
     size = Size(240, 320)
-    whole, reusing = (Restorer(find_model(None), engine, size, reuse=reuse) for reuse in (False, True))
+    whole, reusing = (Restorer(find_model("fast"), engine, size, reuse=reuse) for reuse in (False, True))
     shares = []
     for number in range(40):
         frame = scene(size)
@@ -89,7 +89,7 @@ def test_reuse_stays_close_to_the_whole_result_and_computes_less(engine: OpenVIN
 
 
 def test_strength_zero_computes_nothing(engine: OpenVINOEngine) -> None:
-    restorer = Restorer(find_model(None), engine, Size(64, 64), reuse=True)
+    restorer = Restorer(find_model("fast"), engine, Size(64, 64), reuse=True)
     frame = scene(Size(64, 64))
     assert restorer.sharpen(frame, 0.0) is frame
     assert restorer.computed_share == 0
@@ -97,7 +97,7 @@ def test_strength_zero_computes_nothing(engine: OpenVINOEngine) -> None:
 
 @pytest.mark.parametrize("whole_frame", [False, True])
 def test_only_a_part_is_sharpened_when_that_is_wanted(engine: OpenVINOEngine, whole_frame: bool) -> None:
-    model = find_model(None)
+    model = find_model("fast")
     model = Model(model.folder, model.manifest.model_copy(update={"whole_frame": whole_frame}))
     size = Size(480, 640)
     restorer = Restorer(model, engine, size, reuse=True)

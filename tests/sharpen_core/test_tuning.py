@@ -104,7 +104,7 @@ def test_only_a_clear_gain_is_a_victory(ratios: list[float]) -> None:
 
 @given(st.integers(1, 4000), st.integers(1, 4000))
 def test_candidates_are_different_plans_that_cost_little_more_than_the_frame(height: int, width: int) -> None:
-    manifest, size = find_model(None).manifest, Size(height, width)
+    manifest, size = find_model("fast").manifest, Size(height, width)
     found = candidates(size, manifest)
     default_px = int(TILE_WORKING_BYTES / manifest.working_bytes_per_px)
     plans = [plan_tiles(size, manifest.input.multiple_px, manifest.halo_px, default_px if px is None else px) for px in found]
@@ -114,7 +114,7 @@ def test_candidates_are_different_plans_that_cost_little_more_than_the_frame(hei
 
 
 def test_a_small_frame_and_a_network_that_needs_it_whole_have_no_choice() -> None:
-    manifest = find_model(None).manifest
+    manifest = find_model("fast").manifest
     assert candidates(Size(240, 320), manifest) == [None]
     assert len(candidates(Size(720, 1280), manifest)) > 2
     assert candidates(Size(720, 1280), manifest.model_copy(update={"whole_frame": True})) == [None]
@@ -126,7 +126,7 @@ def with_graph(model: Model, sha256: str) -> Model:
 
 
 def test_another_model_engine_thread_count_precision_or_size_is_another_setup() -> None:
-    model = find_model(None)
+    model = find_model("fast")
     setups = [
         setup_of(model, select_engine("openvino", 1, "f32"), SIZE),
         setup_of(model, select_engine("openvino", 2, "f32"), SIZE),
@@ -140,7 +140,7 @@ def test_another_model_engine_thread_count_precision_or_size_is_another_setup() 
 
 
 def test_it_is_measured_and_remembered(tmp_path) -> None:
-    model, engine, cache = find_model(None), select_engine("openvino", 1, "f32"), TuningCache(tmp_path / "tuning.json")
+    model, engine, cache = find_model("fast"), select_engine("openvino", 1, "f32"), TuningCache(tmp_path / "tuning.json")
     size = Size(32, 48)
     assert tune(model, engine, size, cache, measure=False) is None
     first = tune(model, engine, size, cache)
@@ -150,7 +150,7 @@ def test_it_is_measured_and_remembered(tmp_path) -> None:
 
 
 def test_what_is_sure_is_measured_once_and_what_is_not_three_times(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, engine, cache = find_model(None), select_engine("openvino", 1, "f32"), TuningCache(tmp_path / "tuning.json")
+    model, engine, cache = find_model("fast"), select_engine("openvino", 1, "f32"), TuningCache(tmp_path / "tuning.json")
     measured: list[Size] = []
 
     def find(plans, restorer_for, size: Size) -> tuning.Outcome:
@@ -169,5 +169,5 @@ def test_what_is_sure_is_measured_once_and_what_is_not_three_times(tmp_path, mon
 
 def test_an_engine_that_computes_nothing_is_not_measured(tmp_path) -> None:
     cache = TuningCache(tmp_path / "tuning.json")
-    cache.put(setup_of(find_model(None), select_engine("openvino"), SIZE), Tuned(frame_ms=1))
-    assert tune(find_model(None), IdentityEngine(), SIZE, cache) is None
+    cache.put(setup_of(find_model("fast"), select_engine("openvino"), SIZE), Tuned(frame_ms=1))
+    assert tune(find_model("fast"), IdentityEngine(), SIZE, cache) is None

@@ -27,7 +27,7 @@ def quiet(_: str) -> None:
 
 @pytest.fixture
 def options(tmp_path: Path) -> BenchOptions:
-    return BenchOptions((find_model(None),), (SIZE,), SIZE, 1, tmp_path, quick=True)
+    return BenchOptions((find_model("fast"),), (SIZE,), SIZE, 1, tmp_path, quick=True)
 
 
 def test_every_way_of_a_model_is_measured(options: BenchOptions) -> None:

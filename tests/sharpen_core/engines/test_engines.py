@@ -37,7 +37,7 @@ def real_engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.mark.parametrize("size", [Size(64, 64), Size(48, 100), Size(4, 4)])
 def test_every_engine_keeps_shape_and_type(engine: Engine, size: Size) -> None:
-    result = engine.compile(find_model(None), size).infer(scene(size))
+    result = engine.compile(find_model("fast"), size).infer(scene(size))
     assert result.shape == (*size, 3)
     assert result.dtype == np.uint8
 
@@ -55,22 +55,24 @@ def test_golden_numbers(real_engine: Engine, name: str) -> None:
 def test_both_engines_give_the_same_picture() -> None:
     size = Size(240, 320)
     frame = scene(size)
-    results = [make().compile(find_model(None), size).infer(frame).astype(int) for make in REAL.values()]
+    results = [make().compile(find_model("fast"), size).infer(frame).astype(int) for make in REAL.values()]
     assert np.abs(results[0] - results[1]).max() <= 1
 
 
 def test_low_precision_stays_within_what_the_manifest_promises() -> None:
-    model = find_model(None)
+    model = find_model("fast")
     golden = np.load(model.file("golden.npz"))
     network = OpenVINOEngine(threads=2, precision="bf16").compile(model, Size.of(golden["input"]))
     assert network.precision == "bf16"
-    difference = np.abs(network.infer(golden["input"]).astype(int) - golden["output"])
+    gauge = model.gauge()
+    assert gauge is not None
+    difference = np.abs(network.infer(golden["input"], gauge.read_whole(golden["input"])).astype(int) - golden["output"])
     assert difference.mean() <= 0.5
     assert difference.max() <= 12
 
 
 def test_low_precision_is_not_used_for_a_model_that_does_not_promise_it() -> None:
-    model = find_model(None)
+    model = find_model("fast")
     unchecked = Model(model.folder, model.manifest.model_copy(update={"parity": {}}))
     assert OpenVINOEngine(threads=1).compile(unchecked, Size(32, 32)).precision == "f32"
     for precision in ("f16", "int8"):
@@ -81,7 +83,7 @@ def test_low_precision_is_not_used_for_a_model_that_does_not_promise_it() -> Non
 @pytest.mark.parametrize("precision", ["f16", "int8"])
 def test_each_precision_reads_the_graph_of_its_own(precision: Precision, tmp_path: Path) -> None:
     """The default model's graph stands where the smaller one would: what is loaded from there is what is computed."""
-    model = find_model(None)
+    model = find_model("fast")
     files, parity = dict(model.manifest.files), dict(model.manifest.parity)
     for suffix in (".xml", ".bin"):
         shutil.copy(model.folder / f"model{suffix}", tmp_path / f"model-{precision}{suffix}")
@@ -118,7 +120,7 @@ def test_ctrl_c_survives_networks_that_were_freed() -> None:
         "from sharpen_core.engines.openvino import OpenVINOEngine",
         "from sharpen_core.frame import Size",
         "from sharpen_core.model_store import find_model",
-        "first, second = (OpenVINOEngine(1).compile(find_model(None), Size(16, 16)) for _ in range(2))",
+        "first, second = (OpenVINOEngine(1).compile(find_model('fast'), Size(16, 16)) for _ in range(2))",
         "del first",
         "del second",
         "os.kill(os.getpid(), signal.SIGINT)",
@@ -133,13 +135,13 @@ def test_values_saturate_instead_of_wrapping(real_engine: Engine) -> None:
     size = Size(64, 64)
     frame = np.zeros((*size, 3), np.uint8)
     frame[:, 32:] = 255
-    result = real_engine.compile(find_model(None), size).infer(frame).astype(int)
+    result = real_engine.compile(find_model("fast"), size).infer(frame).astype(int)
     assert np.abs(result[8:-8, 8:24]).max() < 64
     assert np.abs(result[8:-8, 40:-8] - 255).max() < 64
 
 
 def test_a_broken_graph_is_an_engine_error(real_engine: Engine, tmp_path: Path) -> None:
-    model = find_model(None)
+    model = find_model("fast")
     shutil.copytree(model.folder, tmp_path / "m")
     import hashlib
 
@@ -153,7 +155,7 @@ def test_a_broken_graph_is_an_engine_error(real_engine: Engine, tmp_path: Path) 
 
 
 def test_a_file_with_a_wrong_checksum_is_never_loaded(real_engine: Engine, tmp_path: Path) -> None:
-    model = find_model(None)
+    model = find_model("fast")
     shutil.copytree(model.folder, tmp_path / "m")
     for name in ("model.onnx", "model.bin"):
         with (tmp_path / "m" / name).open("ab") as file:

@@ -14,6 +14,6 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "my-run"
     weights = (find_model("fast").folder / "weights.safetensors").read_bytes()
     checkpoint.write_bytes(folder / "checkpoints/best/weights.safetensors", weights)
-    config = Config.model_validate({"model": {"arch": "two-scale-16-32x6"}})
+    config = Config.model_validate({"model": {"arch": "guided-lean-16-32x4"}})
     checkpoint.write_bytes(folder / "config.toml", config.to_toml().encode())
     return folder

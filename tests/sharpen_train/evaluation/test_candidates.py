@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from pictures import sharp_picture
@@ -15,13 +16,13 @@ FAST = find_model("fast").folder
 
 
 def test_a_run_its_weights_and_its_exported_model_are_the_same_filter(run):
-    picture = sharp_picture(Size(96, 128), 1)
+    picture = cv2.GaussianBlur(sharp_picture(Size(96, 128), 1), (0, 0), 1.0)
     candidates = [open_candidate(str(what)) for what in (run, FAST / "weights.safetensors", FAST, "fast")]
     assert [candidate.kind for candidate in candidates] == ["run", "weights", "model", "model"]
     assert [candidate.name for candidate in candidates] == ["my-run", "weights", "fast", "fast"]
-    assert {candidate.parameters for candidate in candidates} == {67804}
+    assert {candidate.parameters for candidate in candidates} == {47004}
     for candidate in candidates:
-        assert candidate.kmac_per_px == pytest.approx(5.73, abs=0.01)
+        assert candidate.kmac_per_px == pytest.approx(3.42, abs=0.01)
         difference = candidate.restore(picture).astype(int) - candidates[0].restore(picture)
         assert np.abs(difference).max() <= 1
     assert np.abs(candidates[0].restore(picture).astype(int) - picture).max() > 10

@@ -27,7 +27,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "My Run"
     (folder / "checkpoints/best").mkdir(parents=True)
-    config = Config(data=Data(path=str(dataset)), model=Model(arch="two-scale-16-32x6"), phase=(Phase(preset="heavy-jpeg"),))
+    config = Config(data=Data(path=str(dataset)), model=Model(arch="guided-lean-16-32x4"), phase=(Phase(preset="heavy-jpeg"),))
     (folder / "config.toml").write_text(config.to_toml())
     weights = load_file(find_model("fast").file("weights.safetensors"))
     (folder / "checkpoints/best/weights.safetensors").write_bytes(weights_to_bytes(weights))

@@ -29,6 +29,11 @@ class Network(nn.Module):
     whole_frame: bool = False
     guided: bool = False
 
+    @property
+    def size(self) -> int:
+        """Number of weights that work at every pixel: all but those of a gauge."""
+        return sum(weight.numel() for name, weight in self.named_parameters() if not name.startswith("gauge."))
+
     def deploy(self) -> "Network":
         """Returns a copy in the form that runs fastest; it computes the same function in evaluation mode."""
         return copy.deepcopy(self).eval()

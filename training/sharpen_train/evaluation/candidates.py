@@ -123,7 +123,7 @@ class NetworkCandidate(Candidate):
         self.name = spec.label or name
         self.kind = "run" if run else "weights"
         self.run = run
-        self.parameters = sum(parameter.numel() for parameter in network.parameters())
+        self.parameters = network.size
         device = usable_device(spec.device)
         self.runs_on = f"torch, f32, {device}"
         self.network = network.deploy().to(device)

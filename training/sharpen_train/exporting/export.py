@@ -218,7 +218,7 @@ def _manifest(name: str, trained: Trained, deployed: Network, options: ExportOpt
         title=options.title or f"{name}: {trained.architecture}",
         architecture=trained.architecture,
         licence="MIT",
-        parameters=sum(weight.numel() for name, weight in deployed.named_parameters() if not name.startswith("gauge.")),
+        parameters=deployed.size,
         kmac_per_px=round(count_macs(deployed, MACS_SIDE_PX, MACS_SIDE_PX) / MACS_SIDE_PX**2 / 1000, 2),
         working_bytes_per_px=round(count_working_bytes(deployed), 1),
         halo_px=deployed.halo_px,
