@@ -67,7 +67,7 @@ def test_a_clip_as_fast_as_possible_loses_no_frame(clip: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert [report[f"frames_{what}"] for what in ("captured", "sharpened", "sent", "dropped")] == [60, 60, 60, 0]
-    assert (report["size"], report["model"], report["engine"]) == ("320x240", "fast", "openvino")
+    assert (report["size"], report["model"], report["engine"]) == ("320x240", "nafnet-tiny", "openvino")
     assert report["precision"] in ("f32", "bf16")
     for times in (report["latency_ms"], *report["stage_ms"].values()):
         assert 0 <= times["p50"] <= times["p95"] <= times["p99"]

@@ -398,7 +398,7 @@ CASES = [
     (pipewire_without_portal, "name-unseen", "without the camera portal no browser gets it", SETUP),
     (lambda bench: (not_installed(bench), silent_pipewire(bench)), "name-none", "others cannot see you yet", SETUP),
     (healthy, "engine-good", "onnxruntime (f32)", ""),
-    (healthy, "model-good", "fast", ""),
+    (healthy, "model-good", "nafnet-tiny", ""),
 ]  # fmt: skip
 
 # Broken in another way: see the tests at the end.
