@@ -18,7 +18,7 @@ of a picture changes the others a little."""
 
 MEASURE = """\
 Means over whole pictures: RGB PSNR in dB / SSIM of luma (11x11 Gaussian window). The unsharp mask was tuned on these very pictures and
-told the level; the network is blind. JPEG has quality 50-95."""
+told the level; the network is not. JPEG has quality 50-95."""
 
 Fact = str | int | float | bool
 
