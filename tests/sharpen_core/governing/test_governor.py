@@ -270,7 +270,7 @@ def test_a_failing_model_gives_way_to_another_one() -> None:
     assert machine.governor.rung == Rung("balanced")
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     slow=st.floats(0.2, 12),
     surprise=st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)),
@@ -294,4 +294,4 @@ def test_it_always_settles_on_something_that_fits_and_stays_there(
     assert machine.switches - early <= 6
     assert machine.holds(machine.governor.rung, -0.1)
     better = machine.ladder[: machine.ladder.index(machine.governor.rung)]
-    assert not [rung for rung in better if rung.every == 1 and rung.area in (1.0, machine.governor.rung.area) and machine.holds(rung, 0.5)]
+    assert not [rung for rung in better if rung.every == 1 and rung.area == 1.0 and machine.holds(rung, 0.5)]
