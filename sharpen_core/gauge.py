@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 BAND_EDGES = (0.03, 0.08, 0.14, 0.2, 0.27, 0.35, 0.5)
 """Cycles per pixel between which each number of an MTF is the mean."""
 BANDS = len(BAND_EDGES) - 1
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601)."""
 SHARP = np.ones(BANDS, np.float32)
 """The MTF of a frame that nothing dimmed."""
 LOG_VARIANCES = (-9.0, 2.0)
@@ -34,7 +36,6 @@ _BLOCK_PX, _STRIDE_PX = 64, 48
 _RINGS = 32  # rings of equal width up to half a cycle per pixel, and one for the corners beyond
 FEATURES = 3 * (_RINGS + 1)
 _FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves anyway
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 
@@ -47,7 +48,7 @@ def spectrum(pixels: Pixels) -> Floats:
     Args:
         pixels: (H, W, 3) uint8 RGB of any size; what is smaller than a block is continued by its edge.
     """
-    luma = pixels.astype(np.float32) @ _LUMA  # not rounded to 8 bits: the faintest detail tells most
+    luma = pixels.astype(np.float32) @ np.array(LUMA, np.float32)  # not rounded to 8 bits: the faintest detail tells most
     missing = [max(0, _BLOCK_PX - side) for side in luma.shape]
     if any(missing):
         luma = np.pad(luma, [(0, side) for side in missing], mode="edge")

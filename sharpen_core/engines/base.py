@@ -1,9 +1,11 @@
 """What every inference engine offers."""
 
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.gauge import Floats
+from sharpen_core.gauge import SHARP, Floats
 from sharpen_core.model_store import Model, Precision
 
 
@@ -32,6 +34,20 @@ class Network(Protocol):
         ...
 
 
+def graph_inputs(pixels: Pixels, mtf: Floats | None, *, told: bool) -> dict[str, NDArray[Any]]:
+    """Returns what a model's graph takes, by name; see `Network.infer`.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        mtf: how soft the frame is; None for sharp.
+        told: whether the model takes that.
+    """
+    inputs: dict[str, NDArray[Any]] = {"image": pixels[None]}
+    if told:
+        inputs["mtf"] = (SHARP if mtf is None else mtf)[None]
+    return inputs
+
+
 class Engine(Protocol):
     """A way to run models."""
 
@@ -55,4 +71,4 @@ class Engine(Protocol):
         ...
 
 
-__all__ = ["Engine", "Network", "Precision"]
+__all__ = ["Engine", "Network", "Precision", "graph_inputs"]

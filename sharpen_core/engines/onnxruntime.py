@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sharpen_core.engines.base import Precision
+from sharpen_core.engines.base import Precision, graph_inputs
 from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.gauge import SHARP, Floats
+from sharpen_core.gauge import Floats
 from sharpen_core.model_store import Model
 
 
@@ -69,9 +69,7 @@ class OnnxRuntimeNetwork:
 
     def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
-        inputs: dict[str, Any] = {"image": pixels[None]}
-        if self._told:
-            inputs["mtf"] = (SHARP if mtf is None else mtf)[None]
+        inputs = graph_inputs(pixels, mtf, told=self._told)
         try:
             (result,) = self._session.run(None, inputs)
         except Exception as error:  # its errors share no base class below Exception

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from sharpen_core.engines.base import Precision
+from sharpen_core.engines.base import Precision, graph_inputs
 from sharpen_core.errors import EngineCompileFailed, EngineInferenceFailed, EngineUnavailable, ModelIncompatible
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.gauge import SHARP, Floats
+from sharpen_core.gauge import Floats
 from sharpen_core.model_store import APP_NAME, Model
 
 
@@ -117,9 +117,7 @@ class OpenVINONetwork:
 
     def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
-        inputs: dict[str, Any] = {"image": pixels[None]}
-        if self._told:
-            inputs["mtf"] = (SHARP if mtf is None else mtf)[None]
+        inputs = graph_inputs(pixels, mtf, told=self._told)
         try:
             results = self._request.infer(inputs, share_inputs=True, share_outputs=True)
         except RuntimeError as error:

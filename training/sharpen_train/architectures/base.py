@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sharpen_core.gauge import Gauge
 from sharpen_train.architectures.guidance import GaugeNetwork, Guide, look
 
 
@@ -28,6 +29,10 @@ class Network(nn.Module):
     halo_px: int
     whole_frame: bool = False
     guided: bool = False
+
+    def running_gauge(self) -> Gauge | None:
+        """Returns what reads how soft a picture is, for a network that is told that."""
+        return None
 
     @property
     def size(self) -> int:
@@ -98,6 +103,10 @@ class HalfSizeNetwork(ResidualNetwork):
     def be_guided(self, *widths: int) -> None:
         """Lets the network be told how soft its picture is, by numbers that `features` adds to maps of these widths."""
         self.guided, self.guide, self.gauge = True, Guide(widths), GaugeNetwork()
+
+    def running_gauge(self) -> Gauge | None:
+        """See `Network.running_gauge`."""
+        return self.gauge.gauge() if self.guided else None
 
     def features(self, y: Tensor, hints: Sequence[Tensor]) -> Tensor:
         """Maps what the head gives, (N, C, H/2, W/2), to what the tail takes, of the same shape.

@@ -170,9 +170,9 @@ def _look_at_torch() -> Torch:
 
 
 def _try_openvino() -> None:
-    from sharpen_core.engines.openvino import import_openvino
+    from sharpen_core.engines.openvino import shared_core
 
-    import_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME")
+    shared_core().get_property("CPU", "FULL_DEVICE_NAME")
 
 
 def _try_onnxruntime() -> None:

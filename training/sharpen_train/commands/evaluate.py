@@ -1,7 +1,6 @@
 """`sharpen-train evaluate`: how good models are, in numbers and to the eye."""
 
 import json
-import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sharpen_core.machine import usable_cores
 from sharpen_train.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def evaluate(
         reporting.check_writable(report)
     subjects = find_subjects(data, limit=limit, only_pairs=pairs)
     found = _find_clips(clips) if clips else []
-    cores = _cores()
+    cores = usable_cores()
     processes = workers or max(1, min(MOST_PROCESSES, cores, len(subjects) // LEAST_SUBJECTS_EACH))
     wanted = [*models, *([teacher] if teacher else [])]
     specs = label_specs(
@@ -78,10 +78,6 @@ def _console() -> Console:
     """A file or a pipe has no width: lines stay whole there."""
     console = Console(soft_wrap=True)
     return console if console.is_terminal else Console(soft_wrap=True, width=PIPE_COLUMNS)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _find_clips(path: Path) -> list[Path]:

@@ -1,7 +1,6 @@
 """From folders of pictures to a dataset: found, judged, shared out, cut; see `dataset.py` for the result."""
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
+from sharpen_core.machine import usable_cores
 from sharpen_train.data.ahead import obey_parent
 from sharpen_train.data.dataset import CONTEXT_PX, FORMAT, SPLITS, DatasetInfo, SourceInfo, Split, is_dataset
 from sharpen_train.data.folder import whole_folder
@@ -274,7 +274,7 @@ def _in_processes(
     work: Callable[[Item], Result], items: Sequence[Item], processes: int, progress: Callable[[int, int], None]
 ) -> list[Result]:
     """Does `work` to every item in several processes and returns the results in order."""
-    processes = processes or len(os.sched_getaffinity(0))
+    processes = processes or usable_cores()
     if processes == 1 or len(items) < WORTH_PROCESSES:
         return list(_counted(map(work, items), len(items), progress))
     # Spawned: a forked process inherits OpenCV's threads in a state in which they hang.

@@ -86,6 +86,9 @@ class Learner:
         self.teacher = self._placed(teacher).eval() if teacher else None
         paths = [Path(path) if path else None for path in (config.loss.perceptual_weights, config.loss.perceptual_head)]
         self._loss = build_loss(config.loss.terms, *paths).to(ranks.device)
+        named = list(self.network.named_parameters())
+        self._gauge_weights = [weight for name, weight in named if name.startswith("gauge.")]
+        self._weights = [weight for name, weight in named if not name.startswith("gauge.")]
         self._optimiser = _optimiser(train, self.network.parameters())
         self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=train.precision == "fp16")
         self._model: nn.Module = self.network
@@ -130,11 +133,8 @@ class Learner:
     def _clip(self) -> Tensor:
         """Shortens long gradients and returns their norm. The gauge learns from a loss of its own, so it is held down by itself."""
         most = self._config.train.clip or float("inf")
-        gauge, others = [], []
-        for name, weight in self.network.named_parameters():
-            (gauge if name.startswith("gauge.") else others).append(weight)
-        norm = nn.utils.clip_grad_norm_(others, most)
-        return norm + nn.utils.clip_grad_norm_(gauge, most) if gauge else norm
+        norm = nn.utils.clip_grad_norm_(self._weights, most)
+        return norm + nn.utils.clip_grad_norm_(self._gauge_weights, most) if self._gauge_weights else norm
 
     def _loss_of(self, batch: Batch, chosen: slice, plan: StepPlan) -> Tensor:
         """Returns the loss of some examples of a batch, (N,)."""

@@ -10,7 +10,6 @@ from sharpen_core.frame import Size
 from sharpen_core.gauge import Floats
 from sharpen_core.tiling import Mosaic, plan_tiles
 from sharpen_train.architectures import ARCHITECTURES, Network, build
-from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.distil import checkpoint
 from sharpen_train.distil.run_folder import CONFIG, best_weights, read_run_config
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -124,5 +123,6 @@ def restore_tiled(network: Network, picture: Picture, tile_px: int = 512) -> Pic
     """
     halo_px = min(network.halo_px, WHOLE_FRAME_OVERLAP_PX) if network.whole_frame else network.halo_px
     plan = plan_tiles(Size.of(picture), network.multiple_px, halo_px, tile_px**2)
-    mtf = network.gauge.gauge().read_whole(picture) if isinstance(network, HalfSizeNetwork) and network.guided else None
+    gauge = network.running_gauge()
+    mtf = gauge.read_whole(picture) if gauge else None
     return Mosaic(plan).assemble(lambda tile: restore_batch(network, tile[None], mtf)[0], picture)

@@ -15,7 +15,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import platform
 import re
 import subprocess
@@ -31,6 +30,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
+from sharpen_core.machine import usable_cores
 from sharpen_train.config import Config, read_config
 from sharpen_train.distil import checkpoint
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -230,7 +230,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "system": platform.platform(),
         **{name: metadata.version(name) for name in packages},
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cuda": torch.version.cuda,

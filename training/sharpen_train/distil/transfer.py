@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sharpen_core.gauge import BAND_EDGES, BANDS
+from sharpen_core.gauge import BAND_EDGES, BANDS, LUMA
 
-_LUMA = (0.299, 0.587, 0.114)
 _LEAST_POWER = (0.1 / 255) ** 2  # of a picture without detail, whose MTF is then taken to be 0.5
 _RANGE = (-0.2, 1.3)
 _UNSURE = 0.08
@@ -25,7 +24,7 @@ def measure(soft: Tensor, truth: Tensor) -> Tensor:
     """
     rows, columns = soft.shape[2:]
     window, bands = _window(rows, columns, soft.device), _bands(rows, columns, soft.device)
-    weights = torch.tensor(_LUMA, device=soft.device).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA, device=soft.device).view(1, 3, 1, 1)
     luma = [(picture.float() * weights).sum(1) for picture in (soft, truth)]
     after, before = (torch.fft.rfft2((picture - picture.mean((1, 2), keepdim=True)) * window) for picture in luma)
     shared, power = (after * before.conj()).real.flatten(1) @ bands, before.abs().square().flatten(1) @ bands

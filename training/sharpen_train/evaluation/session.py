@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sharpen_train.degradations.published import LEVELS
 from sharpen_train.errors import DataError
 from sharpen_train.evaluation import crops, flicker, quality, slanted_edge
-from sharpen_train.evaluation.candidates import CandidateSpec, Kind, open_once
+from sharpen_train.evaluation.candidates import Candidate, CandidateSpec, Kind, open_once
 from sharpen_train.evaluation.cost import Cost, describe_machine, measure_cost
 from sharpen_train.evaluation.crew import Crew
 from sharpen_train.evaluation.flicker import FlickerScore
@@ -178,7 +178,11 @@ def _score(task: ScoreTask) -> list[Row]:
 
 
 def _restores(specs: Sequence[CandidateSpec]) -> dict[str, Restore]:
-    return {spec.label or open_once(spec).name: open_once(spec).restore for spec in specs}
+    return {name: candidate.restore for name, candidate in _opened(specs).items()}
+
+
+def _opened(specs: Sequence[CandidateSpec]) -> dict[str, Candidate]:
+    return {spec.label or open_once(spec).name: open_once(spec) for spec in specs}
 
 
 @dataclass(frozen=True)
@@ -249,5 +253,5 @@ def _measure_clip(task: ClipTask) -> dict[str, FlickerScore]:
     filters: dict[str, Callable[[Sequence[Picture]], Sequence[Picture]]] = {}
     if mask is not None:
         filters[UNSHARP] = lambda frames: [unsharp(frame, *mask) for frame in frames]
-    filters |= {spec.label or open_once(spec).name: open_once(spec).restore_clip for spec in task.specs}
+    filters |= {name: candidate.restore_clip for name, candidate in _opened(task.specs).items()}
     return {name: flicker.measure(restore, [task.clip])[0] for name, restore in filters.items()}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sharpen_core.engines.openvino import import_openvino
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, Gauge
+from sharpen_core.gauge import BANDS
 from sharpen_core.model_store import GRAPHS
 from sharpen_train.architectures import Network
 from sharpen_train.architectures.base import HalfSizeNetwork
@@ -29,7 +29,7 @@ class ByteContract(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network.for_bytes()
-        self.gauge = gauge_of(network)
+        self.gauge = network.running_gauge()
 
     def forward(self, image: Tensor, mtf: Tensor | None = None) -> Tensor:
         """Maps (1, H, W, 3) uint8 to the same; a guided network also takes the MTF of the picture, (1, BANDS)."""
@@ -42,11 +42,6 @@ class ByteContract(nn.Module):
         """Returns the picture, (H, W, 3) uint8 with sides that the network divides, sharpened."""
         mtf = torch.from_numpy(self.gauge.read_whole(picture))[None] if self.gauge else None
         return self(torch.from_numpy(picture)[None], mtf)[0].numpy()
-
-
-def gauge_of(network: Network) -> Gauge | None:
-    """Returns what reads how soft a picture is, for a network that is told that."""
-    return network.gauge.gauge() if isinstance(network, HalfSizeNetwork) and network.guided else None
 
 
 def deploy(network: Network, pictures: Sequence[Picture]) -> tuple[Network, float]:

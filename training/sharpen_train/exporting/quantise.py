@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpen_core.engines.openvino import import_openvino
+from sharpen_core.engines.openvino import import_openvino, shared_core
 from sharpen_core.gauge import Gauge
 from sharpen_core.model_store import GRAPHS, Quantisation
 from sharpen_train.degradations import Picture
@@ -79,7 +79,7 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
         MissingExtraError: NNCF is not installed.
     """
     openvino = import_openvino()
-    core = openvino.Core()
+    core = shared_core()
     source = folder / f"{GRAPHS['f32']}.xml"
     reference = _qualities(core, core.read_model(source), examples, gauge)
     tried: list[Quantisation] = []
