@@ -26,6 +26,10 @@ class Sharpener(Protocol):
         """Share of the frame's pixels that was computed for the last frame; may exceed 1."""
         ...
 
+    def forget(self) -> None:
+        """The next frame has nothing to do with those before."""
+        ...
+
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
         """Returns a sharpened copy of (H, W, 3) uint8 RGB pixels.
 

@@ -50,9 +50,15 @@ class ScriptedRestorer:
         self.area = 1.0
         self.computed_share = 0.0
         self._before = before
+        self.remembered = 0
+        """How many pictures it has seen since it last forgot them."""
+
+    def forget(self) -> None:
+        self.remembered = 0
 
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
         self._before()
+        self.remembered += 1
         return pixels + np.uint8(100)
 
 

@@ -110,3 +110,10 @@ def test_a_failing_network_gives_way_and_the_next_one_is_loaded_meanwhile() -> N
     until(arrived)
     assert steering.reason == "light instead of good: out of memory"
     steering.close()
+
+
+def test_what_was_learned_of_trial_pictures_is_forgotten() -> None:
+    made = Workshop(Lineup({"tried": ScriptedRestorer}), SIZE).make("tried")
+    assert made.whole_ms > 0
+    assert isinstance(made.sharpener, ScriptedRestorer)
+    assert made.sharpener.remembered == 0
