@@ -49,8 +49,8 @@ class Forecast:
         self._busy_now = self._busy(index, ms) if shown else 0.0
 
     def ms(self, index: int) -> float | None:
-        """What a frame would take; None while nothing is known."""
-        return None if self.scale is None else self.scale * self.costs.of(index)
+        """What a frame would take when much moves; None while nothing is known."""
+        return None if self.scale is None else self.scale * self.costs.busy(index)
 
     def budget_ms(self, index: int) -> float:
         """What a frame may take."""
@@ -58,10 +58,9 @@ class Forecast:
 
     def share_on(self, index: int) -> float | None:
         """What share of the machine this process would use; None while nothing is known."""
-        ms = self.ms(index)
-        if self.share is None or ms is None:
+        if self.share is None or self.scale is None:
             return None
-        then = 0.0 if self.ladder[index].raw else self._busy(index, ms)
+        then = 0.0 if self.ladder[index].raw else self._busy(index, self.scale * self.costs.of(index))
         if self._busy_now == 0:
             return self.share + then * self.limits.engine
         network = min(self.share, self._busy_now * self.limits.engine)
@@ -94,20 +93,22 @@ class Forecast:
         return min(1.0, ms / self.budget_ms(index))
 
 
-def first_rung(forecast: Forecast, measured: Collection[str], spare: float) -> tuple[int, str]:
+def first_rung(forecast: Forecast, measured: Collection[str], spare: float, *, without: Collection[str] = ()) -> tuple[int, str]:
     """Returns the rung to begin with, by index, and why.
 
     Args:
         forecast: of the ladder, before the first frame.
         measured: models of which a whole frame was measured on this machine before, in the milliseconds of `Costs`.
         spare: share of the time that must be left over.
+        without: models that cannot be used.
     """
-    ladder, budget_ms = forecast.ladder, forecast.budget_ms(0)
-    whole = {rung.model: index for index, rung in enumerate(ladder) if rung.model and rung.area >= 1}
+    whole = {rung.model: index for index, rung in enumerate(forecast.ladder) if rung.model and rung.area >= 1}
     if len(whole) == 1:
         return 0, "as chosen"
-    for model, index in whole.items():
-        ms = forecast.costs.of(index)
-        if model in measured and ms * (1 + spare) <= budget_ms and ms / budget_ms * forecast.limits.engine <= forecast.limits.cpu:
+    usable = [model for model in whole if model not in without]
+    for index, rung in enumerate(forecast.ladder):
+        ms, budget_ms = forecast.costs.busy(index), forecast.budget_ms(index)
+        fits = ms * (1 + spare) <= budget_ms and ms / budget_ms * forecast.limits.engine <= forecast.limits.cpu
+        if rung.model in measured and rung.model in usable and fits and forecast.smooth(index):
             return index, f"{ms:.0f} ms per frame when it was last measured, {budget_ms:.0f} ms are there"
-    return list(whole.values())[-1], "the lightest first, to see what this machine can do"
+    return whole[usable[-1]], "the lightest first, to see what this machine can do"

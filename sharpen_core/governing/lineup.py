@@ -26,6 +26,10 @@ class Sharpener(Protocol):
         """Share of the frame's pixels that was computed for the last frame; may exceed 1."""
         ...
 
+    def asked_for(self, area: float) -> float:
+        """Share of a whole frame's work, 0 to 1, that the last frame asks for if this area of it is to be sharpened."""
+        ...
+
     def forget(self) -> None:
         """The next frame has nothing to do with those before."""
         ...

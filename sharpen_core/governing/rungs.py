@@ -38,6 +38,8 @@ def build_ladder(models: Sequence[str]) -> tuple[Rung, ...]:
 
     Args:
         models: best first, at least one. A model that the user has named stands alone: it is never replaced.
+
+    All of the picture with a lighter model comes before a part of it with a better one: models differ less than a sharp and a soft half do.
     """
-    sharp = [Rung(model, area) for model in models for area in AREAS]
+    sharp = [Rung(model, area) for area in AREAS for model in models]
     return (*sharp, Rung(models[-1], AREAS[-1], every=2), Rung(None))

@@ -6,15 +6,18 @@ import time
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Frame, Size
 from sharpen_core.governing.costs import Costs
+from sharpen_core.governing.demand import Demand
 from sharpen_core.governing.forecast import Forecast, first_rung
 from sharpen_core.governing.governor import SPARE, Governor
 from sharpen_core.governing.lineup import Lineup, Sharpener
 from sharpen_core.governing.load import CpuMeter, Rhythm, Sample
-from sharpen_core.governing.rungs import Rung, build_ladder
+from sharpen_core.governing.rungs import AREAS, Rung, build_ladder
 from sharpen_core.governing.workshop import Made, Workshop
 
 log = logging.getLogger(__name__)
 
+_KNOWING_NS = 3_000_000_000
+_LOOK_EVERY = 4  # at what a frame asks for: frames are much like those before them
 _SETTLED_NS = 3_000_000_000  # within this a network for a part of the picture is loaded; until then the whole one does the part's work
 _WHOLE = 0.99
 _CPU_FROM_NS = 4_000_000_000  # at the beginning everything is loaded and nothing can be reused yet
@@ -37,17 +40,18 @@ class Steering:
         self._workshop = Workshop(lineup, size)
         self._rhythm, self._cpu = Rhythm(fps), CpuMeter(lineup.cores)
         self._began_ns = self._switched_ns = time.monotonic_ns()
+        self._samples = 0
         ladder = build_ladder(list(lineup.makers))
-        measured = lineup.whole_ms(size)
-        forecast = Forecast(ladder, Costs(ladder, lineup.kmac_per_px, measured), lineup.limits, self._rhythm.interval_ns)
-        start, reason = first_rung(forecast, measured, SPARE)
-        wanted = [ladder[start].model, *reversed(list(lineup.makers))]
-        made, broken = self._load_one_of([model for model in dict.fromkeys(wanted) if model])
-        if broken:
-            start, reason = ladder.index(Rung(made.model)), f"{', '.join(broken)} cannot be loaded"
-        self._governor = Governor(forecast, start, reason)
-        self._governor.loaded(made.model, made.whole_ms or None)
-        for model in broken:
+        self._demand = Demand()
+        self._costs = Costs(ladder, lineup.kmac_per_px, lineup.whole_ms(size), self._demand)
+        forecast = Forecast(ladder, self._costs, lineup.limits, self._rhythm.interval_ns)
+        self._broken: dict[str, SharpenError] = {}
+        if len(lineup.makers) > 1:
+            self._get_to_know(list(lineup.makers), forecast)
+        self._governor = Governor(forecast, *self._first_rung(list(lineup.makers), forecast))
+        for model in self._workshop.models:
+            self._governor.loaded(model)
+        for model in self._broken:
             self._governor.unusable(model)
 
     @property
@@ -98,6 +102,10 @@ class Steering:
             return
         if now_ns - self._began_ns < _CPU_FROM_NS:
             share = None
+        self._samples += 1
+        if self._samples % _LOOK_EVERY == 0 and before.model:
+            asked_for = self.sharpener(before).asked_for
+            self._demand.add({area: asked_for(area) for area in AREAS})
         self._governor.took(Sample(took_ns, self._rhythm.interval_ns, share, dropped, late))
         if self.rung != before:
             self._cpu.restart()
@@ -111,16 +119,43 @@ class Steering:
         """Lets go of what is being loaded."""
         self._workshop.close()
 
-    def _load_one_of(self, models: list[str]) -> tuple[Made, list[str]]:
-        """Returns the first that can be loaded, and those that cannot."""
-        broken: list[str] = []
-        while True:
-            model = models[len(broken)]
-            try:
-                # A single model is not tried: there is nothing to compare it with, and its first answers are not shown anyway.
-                return (self._workshop.make(model, trials=0) if len(models) == 1 else self._workshop.make(model)), broken
-            except SharpenError as error:
-                broken.append(model)
-                if len(broken) == len(models):
-                    raise
-                log.warning("the model %s cannot be loaded: %s", model, error)
+    def _get_to_know(self, models: list[str], forecast: Forecast) -> None:
+        """Loads and times what was never measured here, the lightest first, while frames go out as they come.
+
+        Once, so that it need not be done beside sharpened frames, which would then be late; no longer than some seconds, and nothing that
+        is heavier than what is already too much.
+        """
+        for model in reversed(models):
+            if time.monotonic_ns() - self._began_ns > _KNOWING_NS:
+                return
+            if model in self._costs.measured_models or not self._load(model, trials=True):
+                continue
+            least = max(index for index, rung in enumerate(forecast.ladder) if rung.model == model and rung.every == 1)
+            if self._costs.of(least) > forecast.budget_ms(least):
+                return
+
+    def _first_rung(self, models: list[str], forecast: Forecast) -> tuple[int, str]:
+        """Returns the rung to begin with, whose model is loaded, and why.
+
+        Raises:
+            EngineError, ModelError: nothing can be loaded.
+        """
+        while len(self._broken) < len(models):
+            index, reason = first_rung(forecast, self._costs.measured_models, SPARE, without=self._broken)
+            model = forecast.ladder[index].model or ""
+            # A single model is not tried: there is nothing to compare it with, and its first answers are not shown anyway.
+            if self._workshop.get(model) or self._load(model, trials=len(models) > 1):
+                return index, f"{', '.join(self._broken)} cannot be loaded" if self._broken else reason
+        raise self._broken[models[-1]]
+
+    def _load(self, model: str, *, trials: bool) -> bool:
+        """Whether a model could be loaded; what it takes is known then, if it was tried."""
+        try:
+            made = self._workshop.make(model) if trials else self._workshop.make(model, trials=0)
+        except SharpenError as error:
+            log.warning("the model %s cannot be loaded: %s", model, error)
+            self._broken[model] = error
+            return False
+        if trials:
+            self._costs.measured(model, made.whole_ms)
+        return True

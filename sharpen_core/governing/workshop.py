@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,11 @@ class Workshop:
         self._made: dict[str, Sharpener] = {}
         self._thread: threading.Thread | None = None
         self._finished: tuple[str, Made | SharpenError] | None = None
+
+    @property
+    def models(self) -> Collection[str]:
+        """What was made."""
+        return self._made.keys()
 
     def get(self, model: str) -> Sharpener | None:
         """What was made of a model, if it was."""

@@ -116,9 +116,12 @@ class ChangeTest:
         self._kept_luma[rows, columns] = self._luma[rows, columns]
         self._known[rows, columns] = True
 
-    def forget(self, cells: Cells) -> None:
-        """Notes that nothing is kept for these cells."""
-        self._known &= ~cells
+    def keep_cells(self, cells: Cells) -> None:
+        """Notes the same for scattered cells."""
+        there = cells.repeat(self._half_px, axis=0).repeat(self._half_px, axis=1)
+        np.copyto(self._kept_detail, self._detail, where=there)
+        np.copyto(self._kept_luma, self._luma, where=cells)
+        self._known |= cells
 
     def _look(self, pixels: Pixels) -> tuple[Plane, Levels]:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)

@@ -138,6 +138,10 @@ class Cover:
             best[holds], cost[holds] = index, math.prod(shape) + CALL_PX
         return best, cost
 
+    def cost_of(self, rectangle: Rectangle) -> float:
+        """What computing a rectangle costs, as `whole_cost` is what a whole frame does."""
+        return math.prod(rectangle.shape) + CALL_PX
+
     def rectangles(self, wanted: NDArray[np.bool_]) -> list[Rectangle] | None:
         """Returns rectangles whose fresh cells hold all `wanted` ones; None where computing the whole frame is as cheap.
 
@@ -149,7 +153,7 @@ class Cover:
         if any(rectangle is None for rectangle in placed):
             return None
         found = [rectangle for rectangle in placed if rectangle]
-        return found if sum(math.prod(rectangle.shape) + CALL_PX for rectangle in found) < self.whole_cost else None
+        return found if sum(map(self.cost_of, found)) < self.whole_cost else None
 
     def _split(self, wanted: NDArray[np.bool_], within: Box, most: int) -> list[Box]:
         """Tight boxes around the wanted cells within a box: one, or, where that is cheaper, those of its two parts."""

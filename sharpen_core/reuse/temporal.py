@@ -57,12 +57,14 @@ class Patchwork:
         height = layout.frame.height
         shapes = [(round(h * height), round(w * height)) for h, w in SHAPES] if parts else []
         self._shapes = shapes_for(layout.padded, layout.multiple_px, shapes)
-        self._cover, self._wished = Cover(layout, ()), Cover(layout, self._shapes)
+        self._cover, self._wished = Cover(layout, ()), {1.0: Cover(layout, self._shapes)}
         self._test = test or ChangeTest(layout.frame, layout.grid, layout.cell_px)
         self._focus = Focus(layout)
         self._more: Pixels = np.zeros((*layout.frame, 3), np.uint8)
         self._less: Pixels = np.zeros((*layout.frame, 3), np.uint8)
         self._age = np.zeros(layout.grid, np.int32)
+        self._missing: Cells = np.zeros(layout.grid, np.bool_)  # changed since they were computed: they lay outside what was sharpened
+        self._asking: Cells = np.ones(layout.grid, np.bool_)  # what would be computed now if the whole frame were sharpened
         self._number = 0
         side = max(1, (round(height * WINDOW_SHARE) - 2 * layout.margin_px) // layout.cell_px)
         self._windows = [np.arange(0, length, side) for length in layout.grid]
@@ -108,13 +110,26 @@ class Patchwork:
         inside = part.cells(self.layout) if part else np.ones(self.layout.grid, np.bool_)
         if not self._reuse:
             return inside
-        self._test.forget(~inside)
         wanted = changes.moving
         if self._number % WINDOW_EVERY == 0 and not changes.unknown.all():
             wanted = wanted | self._window(changes.mild, inside)
         # What changed also changes the result around it.
-        around = cv2.dilate(wanted.astype(np.uint8), self._ring).astype(np.bool_)
-        return (around | changes.unknown) & inside
+        self._asking = cv2.dilate(wanted.astype(np.uint8), self._ring).astype(np.bool_) | changes.unknown
+        if part:
+            self._miss(self._asking & ~inside)
+        return (self._asking | self._missing) & inside
+
+    def _miss(self, cells: Cells) -> None:
+        """Takes note of cells that change where nothing is sharpened, so that later changes can still be told."""
+        self._missing |= cells
+        self._test.keep_cells(cells)
+
+    def asked_for(self, area: float) -> float:
+        """Share of a whole frame's work, 0 to 1, that the last frame asks for if this area of it is to be sharpened."""
+        inside = self._focus.part(area).cells(self.layout) if area < 1 else np.ones(self.layout.grid, np.bool_)
+        cover = self._cover_for(area)
+        rectangles = cover.rectangles(self._asking & inside if self._reuse else inside)
+        return 1.0 if rectangles is None else sum(map(cover.cost_of, rectangles)) / cover.whole_cost
 
     def _window(self, mild: Cells, inside: Cells) -> Cells:
         """The part of the frame that most needs another look although nothing moves in it; empty if none does."""
@@ -130,10 +145,7 @@ class Patchwork:
 
     def _rectangles(self, wanted: Cells, area: float) -> list[Rectangle] | None:
         """What to compute; None for the whole frame. Shapes that would have served better are compiled for later frames."""
-        shapes = self._shapes if area >= 1 or not self._parts else [*self._shapes, self._focus.shape(area)]
-        if shapes != self._wished.shapes:
-            self._wished = Cover(self.layout, shapes)
-        best = self._wished.rectangles(wanted)
+        best = self._cover_for(area).rectangles(wanted)
         sizes = self._networks.sizes
         if best is None or all(rectangle.shape in sizes for rectangle in best):
             return best
@@ -141,6 +153,12 @@ class Patchwork:
         if frozenset(self._cover.shapes) != sizes:
             self._cover = Cover(self.layout, sizes)
         return self._cover.rectangles(wanted)
+
+    def _cover_for(self, area: float) -> Cover:
+        """What covers cells with the best shapes there could be."""
+        if area not in self._wished:
+            self._wished[area] = Cover(self.layout, [*self._shapes, self._focus.shape(area)] if self._parts else [])
+        return self._wished[area]
 
     def _compute_whole(self, pixels: Pixels) -> Pixels:
         after = self._whole(pixels)
@@ -179,6 +197,7 @@ class Patchwork:
     def _keep(self, rows: slice, columns: slice) -> None:
         self._test.keep(rows, columns)
         self._age[rows, columns] = 0
+        self._missing[rows, columns] = False
 
 
 def _fade(there: Pixels, new: Pixels) -> None:

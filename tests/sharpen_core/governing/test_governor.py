@@ -52,7 +52,7 @@ class Machine:
         self.ladder = build_ladder(self.models)
         interval_ns = round(1e9 / self.fps(0))
         forecast = Forecast(
-            self.ladder, Costs(self.ladder, KMAC, self.known_ms, lambda: self.now_ns), Limits(self.cpu, self.engine), interval_ns
+            self.ladder, Costs(self.ladder, KMAC, self.known_ms, clock=lambda: self.now_ns), Limits(self.cpu, self.engine), interval_ns
         )
         start, reason = first_rung(forecast, self.known_ms, SPARE)
         self.governor = Governor(forecast, start, reason, clock=lambda: self.now_ns)
@@ -127,9 +127,9 @@ class Machine:
 def test_the_ladder_goes_from_all_to_nothing_and_a_named_model_is_never_replaced() -> None:
     ladder = build_ladder(FAMILY)
     assert [str(rung) for rung in ladder] == [
-        "nafnet-tiny", "nafnet-tiny on 60 % of the picture", "nafnet-tiny on 35 % of the picture",
-        "balanced", "balanced on 60 % of the picture", "balanced on 35 % of the picture",
-        "fast", "fast on 60 % of the picture", "fast on 35 % of the picture",
+        "nafnet-tiny", "balanced", "fast",
+        "nafnet-tiny on 60 % of the picture", "balanced on 60 % of the picture", "fast on 60 % of the picture",
+        "nafnet-tiny on 35 % of the picture", "balanced on 35 % of the picture", "fast on 35 % of the picture",
         "fast on 35 % of the picture, every second frame", "unsharpened",
     ]  # fmt: skip
     assert {rung.model for rung in build_ladder(["balanced"])} == {"balanced", None}
@@ -176,7 +176,7 @@ def test_nothing_fits_and_it_comes_back_when_the_machine_is_free_again() -> None
     machine.run(29)
     assert machine.governor.rung.raw
     machine.run(90)
-    assert str(machine.governor.rung) in ("nafnet-tiny on 35 % of the picture", "balanced")
+    assert str(machine.governor.rung) in ("balanced", "fast")
     assert machine.switches <= 8
 
 
@@ -270,7 +270,7 @@ def test_a_failing_model_gives_way_to_another_one() -> None:
     assert machine.governor.rung == Rung("balanced")
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None)
 @given(
     slow=st.floats(0.2, 12),
     surprise=st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)),
@@ -294,4 +294,4 @@ def test_it_always_settles_on_something_that_fits_and_stays_there(
     assert machine.switches - early <= 6
     assert machine.holds(machine.governor.rung, -0.1)
     better = machine.ladder[: machine.ladder.index(machine.governor.rung)]
-    assert not [rung for rung in better if rung.every == 1 and rung.area == 1.0 and machine.holds(rung, 0.5)]
+    assert not [rung for rung in better if rung.every == 1 and machine.holds(rung, 0.5)]

@@ -1,5 +1,6 @@
 """Lineup, workshop and steering with scripted networks."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -67,13 +68,29 @@ def test_what_cannot_be_loaded_is_told() -> None:
     workshop.close()
 
 
-def test_of_several_the_lightest_begins_and_one_that_is_broken_is_passed_over() -> None:
-    steering = Steering(Lineup({"good": ScriptedRestorer, "light": ScriptedRestorer}), SIZE, 30.0)
+def taking(ms: float) -> Callable[[Size], ScriptedRestorer]:
+    return lambda size: ScriptedRestorer(size, lambda: time.sleep(ms / 1000))
+
+
+def test_of_several_that_were_never_measured_all_are_and_the_best_that_fits_begins() -> None:
+    steering = Steering(Lineup({"good": taking(100), "medium": taking(5), "light": taking(1)}), SIZE, 30.0)
+    assert steering.rung == Rung("medium")
+    assert re.fullmatch(r"medium instead of good: \d+ ms per frame when it was last measured, 33 ms are there", steering.reason)
+    assert steering.sharpener(Rung("good")).size == SIZE
+
+
+def test_what_is_heavier_than_what_is_already_too_much_is_not_even_tried() -> None:
+    steering = Steering(Lineup({"good": ScriptedRestorer, "light": taking(400)}), SIZE, 30.0)
     assert steering.rung == Rung("light")
-    assert steering.reason.startswith("light instead of good: the lightest first")
+    assert steering.reason == "light instead of good: the lightest first, to see what this machine can do"
+    with pytest.raises(ValueError, match="was not loaded"):
+        steering.sharpener(Rung("good"))
+
+
+def test_one_that_is_broken_is_passed_over() -> None:
     steering = Steering(Lineup({"good": broken, "medium": ScriptedRestorer, "light": broken}), SIZE, 30.0)
     assert steering.rung == Rung("medium")
-    assert steering.reason == "medium instead of good: light cannot be loaded"
+    assert steering.reason == "medium instead of good: light, good cannot be loaded"
     with pytest.raises(EngineCompileFailed):
         Steering(Lineup({"good": broken, "light": broken}), SIZE, 30.0)
     with pytest.raises(EngineCompileFailed):

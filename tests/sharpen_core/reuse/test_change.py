@@ -95,12 +95,14 @@ def test_someone_who_moves_all_the_time_does_not_become_noise() -> None:
     assert moving[4:10, 4:10].mean() > 0.6
 
 
-def test_what_is_forgotten_is_unknown_and_still() -> None:
+def test_of_scattered_cells_each_is_compared_with_what_it_was_kept_of() -> None:
     test = kept(scene(SIZE))
-    gone = np.zeros(GRID, bool)
-    gone[3:5, 3:5] = True
-    test.changed(scene(SIZE, seed=4))
-    test.forget(gone)
-    changes = test.changed(scene(SIZE, seed=4))
-    np.testing.assert_array_equal(changes.unknown, gone)
-    assert not changes.moving[gone].any()
+    frame = scene(SIZE)
+    frame[96:160, 112:176] = np.roll(frame, 5, axis=1)[96:160, 112:176]
+    moving = test.changed(frame).moving
+    taken = moving.copy()
+    taken[:, 9:] = False
+    assert taken.any()
+    test.keep_cells(taken)
+    np.testing.assert_array_equal(test.changed(frame).moving, moving & ~taken)
+    assert not test.changed(frame).unknown.any()

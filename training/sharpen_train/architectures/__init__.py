@@ -31,6 +31,8 @@ ARCHITECTURES: dict[str, Callable[[], Network]] = {
     "two-scale-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6),
     "guided-lean-16-32x4": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=4, lean=True, guided=True),
     "guided-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6, guided=True),
+    "guided-24-64x6": partial(TwoScale, fine_channels=24, coarse_channels=64, coarse_convs=6, guided=True),
+    "guided-32-96x8": partial(TwoScale, fine_channels=32, coarse_channels=96, coarse_convs=8, guided=True),
     # teachers; all but the compact one take official checkpoints
     "restormer": Restormer,
     "restormer-biasfree": partial(Restormer, norm="bias-free"),
