@@ -11,7 +11,17 @@ TrainError              30
 └── MissingExtraError   38  a library is missing that only this command needs
 """
 
+import difflib
+from collections.abc import Iterable
+
 from sharpen_core.errors import SharpenError
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Returns a hint for an unknown name: the choice that looks like it, or all of them."""
+    choices = list(choices)
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(choices)}"
 
 
 class TrainError(SharpenError):

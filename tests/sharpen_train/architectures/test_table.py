@@ -206,5 +206,5 @@ def test_an_unknown_architecture_lists_the_known() -> None:
 
 
 def test_a_slip_of_the_pen_is_understood() -> None:
-    with pytest.raises(ConfigError, match=r"Did you mean 'restormer-compact'\?"):
+    with pytest.raises(ConfigError, match=r"Did you mean restormer-compact\?"):
         build("restormer-compakt")

@@ -5,7 +5,6 @@ Every network maps pictures (N, 3, H, W), float in [0, 1], to pictures of the sa
 but some of the published students add what they predict to their input, so that an untrained network is the identity.
 """
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 
@@ -19,7 +18,7 @@ from sharpen_train.architectures.plain import Plain
 from sharpen_train.architectures.restormer import Restormer
 from sharpen_train.architectures.simple_nafnet import SimpleNAFNet
 from sharpen_train.architectures.two_scale import TwoScale
-from sharpen_train.errors import ConfigError
+from sharpen_train.errors import ConfigError, did_you_mean
 
 ARCHITECTURES: dict[str, Callable[[], Network]] = {
     # students made to run on a CPU
@@ -56,9 +55,7 @@ def build(name: str) -> Network:
         ConfigError: no architecture has this name.
     """
     if name not in ARCHITECTURES:
-        close = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-        hint = f"Did you mean '{close[0]}'? " if close else ""
-        raise ConfigError(f"there is no architecture '{name}'", f"{hint}Choose one of: {', '.join(ARCHITECTURES)}.")
+        raise ConfigError(f"there is no architecture '{name}'", did_you_mean(name, ARCHITECTURES))
     return ARCHITECTURES[name]()
 
 

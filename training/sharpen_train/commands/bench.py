@@ -34,11 +34,11 @@ def bench(
     """Measure training: patches per second of this loop and of the plain one (decode, crop, degrade and step in one process)."""
     import torch
 
+    from sharpen_core.machine import this_processor
     from sharpen_train.config import load_config
     from sharpen_train.data import find_sources
     from sharpen_train.data.preparing import PrepareOptions, prepare
     from sharpen_train.distil import parallel
-    from sharpen_train.distil.run_folder import processor_name
     from sharpen_train.distil.throughput import measure_loops
 
     place = parallel.choose_device(device)
@@ -53,7 +53,7 @@ def bench(
             torch.set_num_threads(config.train.threads)
         sources = [source for source in find_sources(folder) if source.scale == 1]
         results = measure_loops(config, sources, place, seconds)
-    where = torch.cuda.get_device_name(place) if place.type == "cuda" else f"{processor_name()}, {torch.get_num_threads()} threads"
+    where = torch.cuda.get_device_name(place) if place.type == "cuda" else f"{this_processor().name}, {torch.get_num_threads()} threads"
     title = f"{arch}, {batch} x {patch} px, {preset}, {config.train.precision}, on {where}"
     if as_json:
         ratio = results[1].patches_per_s / results[0].patches_per_s

@@ -1,8 +1,7 @@
 """Where the settings of a run come from: a recipe, a file, `--set key=value` and options, each over the one before."""
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sharpen_train.config.model import Config, Data, Distil, Loss, Model, Phase, Train
-from sharpen_train.errors import ConfigError
+from sharpen_train.errors import ConfigError, did_you_mean
 
 DEFAULT_RECIPE = "ours"
 _RECIPE_FOLDER = resources.files("sharpen_train.config") / "recipes"
@@ -69,13 +68,6 @@ def read_config(path: Path) -> Config:
         ConfigError: the file cannot be read, a key or name is unknown, or a value is impossible.
     """
     return _checked(_read(path))
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Returns a hint: the choice that looks like `word`, or all of them."""
-    choices = list(choices)
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(choices)}"
 
 
 def _recipe(name: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The degradations by name."""
 
-import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from sharpen_train.degradations.published import ANY, LEVELS, PUBLISHED_JPEG_QUA
 from sharpen_train.degradations.resampling import Resized
 from sharpen_train.degradations.sensor import Sensor
 from sharpen_train.degradations.stages import OneOf, Picture, Scene, Sharp, Sometimes, Stage, describe_all, run_all
-from sharpen_train.errors import ConfigError
+from sharpen_train.errors import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,7 @@ def find_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, 1, 0.5)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(PRESETS)}"
-    raise ConfigError(f"there is no degradation called {name!r}", hint)
+    raise ConfigError(f"there is no degradation called {name!r}", did_you_mean(name, PRESETS))
 
 
 def _published() -> list[Preset]:

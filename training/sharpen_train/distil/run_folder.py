@@ -30,7 +30,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from sharpen_core.machine import usable_cores
+from sharpen_core.machine import this_processor, usable_cores
 from sharpen_train.config import Config, read_config
 from sharpen_train.distil import checkpoint
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -229,22 +229,13 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
         **{name: metadata.version(name) for name in packages},
-        "processor": processor_name(),
+        "processor": this_processor().name,
         "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cuda": torch.version.cuda,
         "revision": _revision(),
     }
-
-
-def processor_name() -> str:
-    """Returns the processor's name as the system gives it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def _revision() -> str | None:

@@ -1,7 +1,5 @@
 """What a candidate costs: weights, multiply-accumulates, and milliseconds for a frame of 1280x720 on this machine."""
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +10,9 @@ from sharpen_core.engines.base import Precision
 from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.errors import EngineUnavailable
 from sharpen_core.frame import Size
+from sharpen_core.machine import load, this_processor
 from sharpen_core.restorer import Restorer
+from sharpen_core.timing import race
 from sharpen_train.evaluation.candidates import Candidate, ModelCandidate, NetworkCandidate
 from sharpen_train.metrics import Picture
 
@@ -76,11 +76,9 @@ def measure_cost(candidate: Candidate, *, threads: int | None = None) -> Cost:
 
 def describe_machine(threads: int | None = None) -> str:
     """Returns the processor, the threads that are timed, and, if others keep it busy, so much: call it before the timing."""
-    from sharpen_train.distil.run_folder import processor_name
-
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # Windows has none
-    busy = f", busy with other work (load {load:.1f}): times are too long" if load > BUSY_LOAD else ""
-    return f"{processor_name()}, {threads or default_threads()} threads{busy}"
+    busy_now = load() or 0.0
+    busy = f", busy with other work (load {busy_now:.1f}): times are too long" if busy_now > BUSY_LOAD else ""
+    return f"{this_processor().name}, {threads or default_threads()} threads{busy}"
 
 
 def _time_model(candidate: ModelCandidate, threads: int) -> dict[str, Timing]:
@@ -113,13 +111,8 @@ def _time_network(network: "Network", kmac_per_px: float, threads: int) -> Timin
 
 def _time(sharpen: Callable[[Picture], Picture], size: Size) -> Timing:
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    sharpen(frame)
-    times_ms: list[float] = []
-    began = time.perf_counter()
-    while len(times_ms) < LEAST_FRAMES or (len(times_ms) < MOST_FRAMES and time.perf_counter() - began < MOST_S):
-        start = time.perf_counter()
-        sharpen(frame)
-        times_ms.append((time.perf_counter() - start) * 1000)
+    calls = {"frame": lambda: sharpen(frame)}
+    times_ms = race(calls, most_rounds=MOST_FRAMES, most_s=MOST_S, least_rounds=LEAST_FRAMES)["frame"]
     scale = FRAME.height * FRAME.width / (size.height * size.width)
     p50_ms, p95_ms = (round(float(value) * scale, 2) for value in np.percentile(times_ms, [50, 95]))
     return Timing(p50_ms, p95_ms, len(times_ms), scaled=size != FRAME)
