@@ -13,7 +13,6 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,22 +32,18 @@ LOG_VARIANCES = (-9.0, 2.0)
 CROP_PX = 256
 """Side of the parts of a frame that are read one at a time."""
 
-_BLOCK_PX, _STRIDE_PX = 64, 32
+_BLOCK_PX, _STRIDE_PX = 64, 48
 _RINGS = 32  # rings of equal width up to half a cycle per pixel, and one for the corners beyond
-_RANKS = (0.0, 0.08, 0.25, 0.5, 0.75, 0.92, 1.0)  # of the blocks, from the one with the least power to the one with the most
-_FEW, _SOME = 0.06, 0.25
-_JPEG_PX = 8
-FEATURES = (len(_RANKS) + 5) * (_RINGS + 1) + 4
+FEATURES = 3 * (_RINGS + 1)
 _FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves anyway
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 
 
 def spectrum(pixels: Pixels) -> Floats:
-    """Returns what the regressor looks at, (FEATURES,) float32.
+    """Returns what the regressor looks at, (FEATURES,) float32: log power by fineness, of three kinds of blocks.
 
-    Log power by fineness: how it is spread over the blocks, of those with the most detail, of those with the most and the least of the
-    finest, and of all together. Then how much stands out at every eighth line, which is what JPEG leaves and no lens.
+    All blocks together, the quarter with the most detail, and the quarter with the most of the finest: where something is in focus.
 
     Args:
         pixels: (H, W, 3) uint8 RGB of any size; what is smaller than a block is continued by its edge.
@@ -57,36 +52,17 @@ def spectrum(pixels: Pixels) -> Floats:
     missing = [max(0, _BLOCK_PX - side) for side in luma.shape]
     if any(missing):
         luma = np.pad(luma, [(0, side) for side in missing], mode="edge")
-    power = _block_power(luma)
-    logarithm, count = np.log(power + _FLOOR), len(power)
-    few, some = max(1, round(_FEW * count)), max(1, int(_SOME * count))
-    ranked = np.sort(logarithm, axis=0)[[round(rank * (count - 1)) for rank in _RANKS]]
-    by_detail = logarithm[np.argsort(logarithm[:, 3:16].mean(axis=1))]
-    by_finest = logarithm[np.argsort(power[:, 24:].mean(axis=1))]
-    groups = (by_detail[-few:], by_detail[-some:], by_finest[-few:], by_finest[:some])
-    means = [*(group.mean(axis=0) for group in groups), np.log(power.mean(axis=0) + _FLOOR)]
-    return np.concatenate([ranked.ravel(), *means, _blockiness(luma, 0), _blockiness(luma, 1)]).astype(np.float32)
-
-
-def _block_power(luma: Floats) -> Floats:
-    """Returns the power of each block in each ring, (blocks, _RINGS + 1)."""
-    order, starts, counts = _rings()
-    window, (rows, columns) = _window(), luma.shape
-    spectra: list[Floats] = []
-    for top in range(0, rows - _BLOCK_PX + 1, _STRIDE_PX):
-        for left in range(0, columns - _BLOCK_PX + 1, _STRIDE_PX):
-            block = luma[top : top + _BLOCK_PX, left : left + _BLOCK_PX]
-            # OpenCV transforms a block five times as fast as numpy does.
-            spectra.append(np.asarray(cv2.dft((block - block.mean()) * window, flags=cv2.DFT_COMPLEX_OUTPUT))[:, : _BLOCK_PX // 2 + 1])
-    power = np.square(np.stack(spectra)).sum(axis=-1).reshape(len(spectra), -1)
-    return np.add.reduceat(power[:, order], starts, axis=1) / counts
-
-
-def _blockiness(luma: Floats, axis: int) -> Floats:
-    """Returns how much stronger the strongest of eight lines is than the others, and how strong all are, as logarithms, (2,)."""
-    lines = np.abs(np.diff(luma, 2, axis=axis)).mean(axis=1 - axis)
-    phases = [lines[phase::_JPEG_PX].mean() for phase in range(_JPEG_PX)]
-    return np.log([(max(phases) + 0.1) / (np.median(phases) + 0.1), lines.mean() + 0.1]).astype(np.float32)
+    blocks = np.lib.stride_tricks.sliding_window_view(luma, (_BLOCK_PX, _BLOCK_PX))[::_STRIDE_PX, ::_STRIDE_PX]
+    blocks = blocks.reshape(-1, _BLOCK_PX, _BLOCK_PX).copy()
+    window, rings = _window(), _rings()
+    transformed = np.fft.rfft2((blocks - blocks.mean(axis=(1, 2), keepdims=True)) * window)
+    power = (transformed.real**2 + transformed.imag**2).reshape(len(blocks), -1).astype(np.float32) @ rings  # (blocks, _RINGS + 1)
+    quarter = max(1, len(blocks) // 4)
+    logarithm = np.log(power + _FLOOR)
+    detailed = np.argsort(logarithm[:, 3:16].mean(axis=1))[-quarter:]
+    finest = np.argsort(power[:, 24:].mean(axis=1))[-quarter:]
+    parts = (np.log(power.mean(axis=0) + _FLOOR), logarithm[detailed].mean(axis=0), logarithm[finest].mean(axis=0))
+    return np.concatenate(parts).astype(np.float32)
 
 
 @cache
@@ -97,13 +73,13 @@ def _window() -> Floats:
 
 
 @cache
-def _rings() -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Returns the order that brings the frequencies of a ring together, where each ring starts, and how many it has."""
+def _rings() -> Floats:
+    """Returns (frequencies, rings): each column takes the mean over the frequencies of a ring."""
     fineness = np.hypot(np.fft.fftfreq(_BLOCK_PX)[:, None], np.fft.rfftfreq(_BLOCK_PX)[None])
     ring = np.minimum((fineness / 0.5 * _RINGS).astype(int), _RINGS).ravel()
-    order = np.argsort(ring, kind="stable")
-    starts = np.searchsorted(ring[order], np.arange(_RINGS + 1))
-    return order, starts, np.diff([*starts, ring.size]).astype(np.float32)
+    members = np.zeros((ring.size, _RINGS + 1), np.float32)
+    members[np.arange(ring.size), ring] = 1
+    return members / members.sum(axis=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,27 +26,13 @@ def test_every_size_has_a_finite_spectrum(height: int, width: int) -> None:
     assert np.isfinite(values).all()
 
 
-def test_jpeg_stands_out_at_every_eighth_line_wherever_the_grid_begins() -> None:
-    import cv2
-
-    picture = scene(Size(272, 272))
-    packed = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_COLOR)
-    rows, columns = -4, -2
-    for shift in range(0, 16, 3):
-        part = np.s_[shift : shift + 256, shift : shift + 256]
-        before, after = spectrum(np.ascontiguousarray(picture[part])), spectrum(np.ascontiguousarray(packed[part]))
-        assert after[rows] > before[rows] + 0.1
-        assert after[columns] > before[columns] + 0.1
-
-
 def test_blur_lowers_the_fine_part_of_the_spectrum_alone() -> None:
     import cv2
 
     rng = np.random.default_rng(1)
     sharp = rng.integers(0, 256, (256, 256, 3), np.uint8)
     soft = cv2.GaussianBlur(sharp, (0, 0), 1.0)
-    all_blocks = slice(-37, -4)  # the mean power of each ring
-    change = spectrum(soft)[all_blocks] - spectrum(sharp)[all_blocks]
+    change = spectrum(soft)[:33] - spectrum(sharp)[:33]
     assert abs(change[1]) < 0.3
     assert change[28] < -5
     # White noise through a Gaussian of 1 px: power falls by exp(-(2 pi f)^2), f = (ring + 0.5) / 64.

@@ -12,7 +12,6 @@ from sharpen_train.commands.degrade import degrade
 from sharpen_train.commands.doctor import doctor
 from sharpen_train.commands.evaluate import evaluate
 from sharpen_train.commands.export import export
-from sharpen_train.commands.gauge import gauge
 from sharpen_train.commands.install import install
 from sharpen_train.commands.prepare import prepare
 from sharpen_train.commands.survey import app as survey
@@ -26,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (prepare, degrade, teacher, train, gauge, evaluate):
+for _command in (prepare, degrade, teacher, train, evaluate):
     app.command()(_command)
 app.add_typer(survey, name="survey")
 for _command in (export, install, bench, doctor):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sharpen_core.gauge import BANDS, FEATURES, LOG_VARIANCES, Floats, Gauge
 
 _HIDDEN = 32
-_GAUGE_WIDTH, _GAUGE_DROPOUT = 256, 0.1
+_GAUGE_WIDTH = 128
 _MIDDLE, _SPREAD = 0.6, 0.5  # of MTF values, roughly
 
 
@@ -42,10 +42,8 @@ class GaugeNetwork(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(FEATURES, _GAUGE_WIDTH),
             nn.SiLU(),
-            nn.Dropout(_GAUGE_DROPOUT),
             nn.Linear(_GAUGE_WIDTH, _GAUGE_WIDTH),
             nn.SiLU(),
-            nn.Dropout(_GAUGE_DROPOUT),
             nn.Linear(_GAUGE_WIDTH, 2 * BANDS),
         )
 
