@@ -59,7 +59,7 @@ class Outcome:
     sure: bool
 
 
-def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measure: bool = True, like: Tuned | None = None) -> Tuned | None:
+def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measure: bool = True) -> Tuned | None:
     """Returns what is known about a model on an engine for frames of `size`, measured now if need be. For `Restorer(..., most_px=)`.
 
     Args:
@@ -68,7 +68,6 @@ def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measur
         size: of the frames.
         cache: what was measured earlier, and where this will be kept.
         measure: whether to measure what is not known; otherwise None is returned for it.
-        like: measure no plan but this one, which was the fastest for the same model in another precision.
 
     Raises:
         EngineCompileFailed, ModelIncompatible: as for `Restorer`.
@@ -80,12 +79,18 @@ def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measur
     known = cache.get(setup)
     if not measure or (known and (known.sure or known.tries >= _MOST_TRIES)):
         return known
-    plans = [like.most_px] if like else candidates(size, model.manifest)
-    outcome = find_fastest(plans, lambda most_px: Restorer(model, engine, size, most_px=most_px), size)
+    outcome = find_fastest(candidates(size, model.manifest), lambda most_px: Restorer(model, engine, size, most_px=most_px), size)
     tries = known.tries + 1 if known else 1
     tuned = Tuned(most_px=outcome.most_px, frame_ms=round(outcome.frame_ms, 3), sure=outcome.sure, tries=tries)
     cache.put(setup, tuned)
     return tuned
+
+
+def known_ms(models: Sequence[Model], engine: Engine, size: Size, cache: TuningCache) -> dict[str, float]:
+    """Returns milliseconds for a frame, by the model's name, of those that were surely measured here earlier."""
+    setups = {model.name: setup_of(model, engine, size) for model in models}
+    found = {name: cache.get(setup) for name, setup in setups.items() if setup}
+    return {name: tuned.frame_ms for name, tuned in found.items() if tuned and tuned.sure}
 
 
 def setup_of(model: Model, engine: Engine, size: Size) -> Setup | None:

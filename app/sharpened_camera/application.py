@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sharpen_core.arithmetic import Ways
 from sharpen_core.capture.select import is_device, select_camera
-from sharpen_core.engines.base import Precision
+from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.events import Event
 from sharpen_core.frame import Size
@@ -23,6 +22,7 @@ from sharpen_core.output.pipewire.status import find_pipewire
 from sharpen_core.output.virtual_camera import VirtualCamera, virtual_camera_status
 from sharpen_core.pipeline import Pipeline, PipelineOptions
 from sharpen_core.restorer import Restorer
+from sharpen_core.tuning import known_ms, tune
 from sharpen_core.tuning_cache import TuningCache
 
 
@@ -80,7 +80,7 @@ class Session:
     def __init__(self, request: SessionRequest, on_event: Callable[[Event], None] = lambda _: None) -> None:
         self.request = request
         self.models = [find_model(request.model)] if request.model or request.fastest else find_family()
-        self.ways: Ways | None = None
+        self.engine: Engine | None = None
         self.restorers: dict[str, Restorer] = {}
         self._tuning = TuningCache()
         self.threads = default_threads(request.cpu)
@@ -126,20 +126,19 @@ class Session:
         return Lineup(
             {model.name: partial(self._restorer_for, model) for model in self.models},
             {model.name: model.manifest.kmac_per_px for model in self.models},
-            lambda size: self._find_ways().known_ms(self.models, size, self._tuning),
+            lambda size: known_ms(self.models, self._engine(), size, self._tuning),
             limits=Limits(self.request.cpu, min(1.0, self.threads / cores)),
             cores=cores,
         )
 
-    def _find_ways(self) -> Ways:
-        if self.ways is None:
-            precision = self.request.precision
-            self.ways = Ways(select_engine(self.request.engine, self.threads, precision), self.threads, free=precision is None)
-        return self.ways
+    def _engine(self) -> Engine:
+        self.engine = self.engine or select_engine(self.request.engine, self.threads, self.request.precision)
+        return self.engine
 
     def _restorer_for(self, model: Model, size: Size) -> Restorer:
+        engine = self._engine()
         # Where every frame is taken nothing goes out while tiles are measured: then only what is known counts.
-        engine, tuned = self._find_ways().best(model, size, self._tuning, measure=not self.request.fastest)
+        tuned = tune(model, engine, size, self._tuning, measure=not self.request.fastest)
         reuse = self.request.reuse and not self.request.fastest
         restorer = Restorer(model, engine, size, most_px=tuned.most_px if tuned else None, reuse=reuse)
         self.restorers = {**self.restorers, model.name: restorer}

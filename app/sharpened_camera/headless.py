@@ -141,7 +141,7 @@ def report(session: Session, size: str) -> dict[str, Any]:
     del figures["recent_latency_ms"], figures["recent_cpu_percent"]  # they are for live displays
     return figures | {
         "model": session.model.name,
-        "engine": session.ways.engine.name if session.ways else None,
+        "engine": session.engine.name if session.engine else None,
         "precision": session.restorer.precision if session.restorer else None,
         "tiles": session.restorer.plan.count if session.restorer else None,
         "size": size or None,

@@ -91,8 +91,9 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": 1,
-            # What a graph of 8-bit or half-size weights leaves in floating point is computed in float32: the same picture on every CPU.
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            # What a graph of 8 bits leaves in floating point takes a sixth less time in bfloat16 than in float32, and is as near the truth:
+            # at most 2/255 and on average 0.2/255 apart, where 8 bits alone are 0.5 to 1 from float32.
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" or (precision == "int8" and self._has_bf16) else "f32",
             "CACHE_DIR": str(platformdirs.user_cache_path(APP_NAME) / "openvino"),
         }
         try:

@@ -13,7 +13,7 @@ from sharpen_core.errors import EngineCompileFailed
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import Model, find_model
 from sharpen_core.tiling import TILE_WORKING_BYTES, plan_tiles
-from sharpen_core.tuning import LEAST_GAIN, candidates, find_fastest, setup_of, tune, verdict
+from sharpen_core.tuning import LEAST_GAIN, candidates, find_fastest, known_ms, setup_of, tune, verdict
 from sharpen_core.tuning_cache import Tuned, TuningCache
 
 SIZE = Size(480, 640)
@@ -163,6 +163,8 @@ def test_what_is_sure_is_measured_once_and_what_is_not_three_times(tmp_path, mon
             assert tune(model, engine, size, cache).frame_ms == 9.0
     assert measured.count(SIZE) == 3
     assert measured.count(Size(8, 8)) == 1
+    assert known_ms([model], engine, SIZE, cache) == {}
+    assert known_ms([model], engine, Size(8, 8), cache) == {model.name: 9.0}
 
 
 def test_an_engine_that_computes_nothing_is_not_measured(tmp_path) -> None:

@@ -122,4 +122,4 @@ def _watch_memory(session: Session, engine: str, frames: int, progress: Progress
     if session.pipeline.error:
         raise session.pipeline.error
     first, *_, last = rss_mb.values()
-    return MemoryRow(session.ways.engine.name if session.ways else engine, str(MEMORY_SIZE), frames, rss_mb, round(last - first, 1))
+    return MemoryRow(session.engine.name if session.engine else engine, str(MEMORY_SIZE), frames, rss_mb, round(last - first, 1))

@@ -24,7 +24,7 @@ _WEBCAM_JPEG_QUALITY = 85
 
 
 def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageRow]:
-    """Yields the steps in the order of a frame's way, for the first model in the precision of the engine's own choice."""
+    """Yields the steps in the order of a frame's way, for the first model in the precision that `run` would take."""
     size, model = options.size, options.models[0]
     progress(f"stages at {size}")
     picture = chart(size)
