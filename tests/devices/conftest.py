@@ -1,6 +1,7 @@
 """Boots the guests of the device lab and puts them in order before each test."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from device_lab import LAB, Lab, Machine
 
 RESULTS = Path(__file__).parents[2] / "build/devices"
+USERS = dict(os.environ)  # before tests/conftest.py hides the folder where the kernel is kept
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +34,7 @@ def _fits(callspec: Any) -> bool:
 @pytest.fixture(scope="session")
 def made() -> Path:
     """The folder with the kernel and its modules."""
-    built = subprocess.run([LAB / "build.sh"], stdout=subprocess.PIPE, text=True)
+    built = subprocess.run([LAB / "build.sh"], stdout=subprocess.PIPE, text=True, env=USERS)
     if built.returncode == 77:
         pytest.skip("this machine cannot run the device tests")
     assert built.returncode == 0
