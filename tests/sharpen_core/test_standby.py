@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraNotFound
+from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraNotFound, CameraUnplugged
 from sharpen_core.frame import Frame, Size
 from sharpen_core.placeholder import Standby, draw_placeholder
 from sharpen_core.reopen import SILENT, Backoff, describe_loss
@@ -47,6 +47,7 @@ def test_a_device_that_is_away_is_looked_for_every_second() -> None:
     ("error", "title", "message"),
     [
         (CameraNotFound("x", "Cameras here: 0 'Desk'"), "Camera unplugged", "the camera 'Lid' was unplugged"),
+        (CameraUnplugged("the camera 'Lid' was unplugged", "Plug it in again"), "Camera unplugged", "the camera 'Lid' was unplugged"),
         (CameraBusy("the camera 'Lid' is used by zoom"), "Camera in use by another program", "the camera 'Lid' is used by zoom"),
         (CameraDisconnected("the camera 'Lid' delivers no frames", "Plug it out"), SILENT.title, "the camera 'Lid' delivers no frames"),
         (CameraError("something", ""), SILENT.title, "something"),
