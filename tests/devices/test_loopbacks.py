@@ -26,9 +26,11 @@ def test_without_exclusive_caps(lab: Lab) -> None:
     assert NAME not in lab.call.cameras()
 
 
-def test_module_missing(lab: Lab) -> None:
-    """Without the module the program says what to type."""
-    lab.unload()
+@pytest.mark.parametrize("installed", [True, False], ids=["not loaded", "not installed"])
+def test_module_missing(lab: Lab, installed: bool) -> None:
+    """Without the module the program says what to type: how to install it, how to load it."""
+    lab.unload() if installed else lab.hide_module()
     ended = lab.run("--output", "virtual").end(by=None, timeout_s=60)
     assert ended.code == 21
+    assert ("apt install v4l2loopback-dkms" in ended.said) is not installed
     assert "sharpened-camera setup" in ended.said

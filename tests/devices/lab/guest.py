@@ -123,6 +123,12 @@ def wait_for_text(path: str, text: str, timeout_s: float) -> bool:
     return True
 
 
+@action
+def now() -> float:
+    """The monotonic clock."""
+    return time.monotonic()
+
+
 # ---- the webcam ----------------------------------------------------------------------------------------------------------------
 
 
