@@ -18,7 +18,7 @@ USERS = dict(os.environ)  # before tests/conftest.py hides the folder where the 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--call-minutes`: how long the long call is."""
-    parser.addoption("--call-minutes", type=float, default=1.0, help="how long the call is in which every frame is checked")
+    parser.addoption("--call-minutes", type=float, default=0.5, help="how long the call is in which every frame is checked")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ SIZE, FPS = (640, 360), 10
 
 def test_call(lab: Lab, request: pytest.FixtureRequest) -> None:
     """The call lists our camera by its name and gets every frame in the right size and colours, moving, at the webcam's rate."""
-    seconds = 60 * request.config.getoption("--call-minutes", 1.0)
+    seconds = 60 * request.config.getoption("--call-minutes", 0.5)
     program = lab.run().wait_until_live()
     lab.call.open()
     assert lab.call.join() is None
