@@ -294,10 +294,10 @@ class Program:
         """Whether it has not ended."""
         return self._machine.ask("is_running", pid=self.pid)
 
-    def wait_until(self, text: str, timeout_s: float = 60) -> "Program":
-        """Waits until it has printed a text."""
+    def wait_until(self, text: str, timeout_s: float = 60, times: int = 1) -> "Program":
+        """Waits until it has printed a text, perhaps several times."""
         give_up_s = time.monotonic() + timeout_s
-        while text not in self.said:
+        while self.said.count(text) < times:
             if not self.is_running:
                 pytest.fail(f"the program ended instead of saying '{text}': {self.said}")
             if time.monotonic() > give_up_s:

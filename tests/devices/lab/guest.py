@@ -190,6 +190,23 @@ def grab(node: str, name: str) -> bool:
         capture.release()
 
 
+@action
+def wait_for_light(node: str, timeout_s: float) -> float | None:
+    """Opens a device, and returns how long it took until a picture came whose lower left is bright, as no placeholder's is."""
+    import cv2
+
+    began_s = time.monotonic()
+    capture = cv2.VideoCapture(node, cv2.CAP_V4L2)
+    try:
+        while time.monotonic() - began_s < timeout_s:
+            good, picture = capture.read()
+            if good and picture[-picture.shape[0] // 5, picture.shape[1] // 16].min() > 150:
+                return time.monotonic() - began_s
+        return None
+    finally:
+        capture.release()
+
+
 # ---- the browser ---------------------------------------------------------------------------------------------------------------
 
 
