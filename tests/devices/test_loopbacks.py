@@ -1,7 +1,7 @@
 """Virtual cameras as they are found in life: several, set up wrongly, or none."""
 
 import pytest
-from device_lab import NAME, Lab
+from device_lab import NAME, PYTHON, Lab
 
 pytestmark = [pytest.mark.devices, pytest.mark.timeout(900)]
 
@@ -34,3 +34,14 @@ def test_module_missing(lab: Lab, installed: bool) -> None:
     assert ended.code == 21
     assert ("apt install v4l2loopback-dkms" in ended.said) is not installed
     assert "sharpened-camera setup" in ended.said
+
+
+def test_beside_pipewire(lab: Lab) -> None:
+    """Where PipeWire runs too, both have our camera, under names that tell them apart."""
+    lab.start_pipewire()
+    program = lab.run()
+    program.wait_until(f"output: {NAME}\n").wait_until(f"output: {NAME} (PipeWire)\n")
+    look = "from sharpen_core.output.pipewire.status import look_around; print(look_around().cameras)"
+    assert f"{NAME} (PipeWire)" in lab.sh(f"{PYTHON} -c '{look}'")
+    assert lab.reads_camera()
+    assert program.end().code == 130

@@ -46,10 +46,14 @@ candidate() { # the version of a package that apt would install; empty if it kno
     apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true
 }
 
-unpack_kernel() { # unpacks the distribution's kernel source into $work/kernel
+unpack_kernel() { # unpacks the distribution's kernel source into $work/kernel, but for half of its files, which are of other machines
     (cd "$work" && apt-get download -qq "$source") >"$log" 2>&1 || cannot "apt cannot download $source: $(tail -1 "$log")"
     mkdir "$work/kernel" && dpkg -x "$work/$source"_*.deb "$work/package"
-    tar -C "$work/kernel" --strip-components=1 -xf "$work"/package/usr/src/linux-source-*.tar.xz
+    tar -C "$work/kernel" --strip-components=1 --exclude='*/arch/[!ux]*' --exclude='*/Documentation/*/*' --exclude='*/tools/testing' \
+        --exclude='*/tools/perf' --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' --exclude='*/drivers/staging/*.[ch]' \
+        --exclude='*/drivers/infiniband/*.[ch]' --exclude='*/drivers/scsi/*.[ch]' --exclude='*/drivers/iio/*.[ch]' --exclude='*/sound/*.[ch]' \
+        -xf "$work"/package/usr/src/linux-source-*.tar.xz
+    rm -r "$work/package"
 }
 
 unpack_loopback() { # unpack_loopback VERSION SUITE: v4l2loopback as that Debian has it, into $work/v4l2loopback-VERSION
