@@ -187,7 +187,7 @@ BREAKAGES = [
     Breakage("webcam without node", lambda lab: lab.sh("rm /dev/video0"), "camera", "camera-not-passed", "broken", "/dev/video0"),
     Breakage("webcam not allowed", close_nodes("660"), "camera", "camera-denied", "broken", "vivid", user="nobody"),
     Breakage("webcam silent", drop_frames(100), "camera", "camera-silent", "broken", "delivers no frames"),
-    Breakage("webcam slow", drop_frames(60), "camera", "camera-slow", "note", "light"),
+    Breakage("webcam slow", drop_frames(80), "camera", "camera-slow", "note", "light"),
     Breakage("user not in group", close_nodes("660"), "rights", "rights-not-in-group", "broken", "video", user="nobody"),
     Breakage("group new", both(close_nodes("660"), join_group), "rights", "rights-log-in-again", "broken", "video", user="nobody"),
     Breakage("nodes closed", close_nodes("600"), "rights", "rights-closed", "broken", "udevadm", user="nobody", groups="video"),

@@ -86,13 +86,16 @@ def test_lists_follow_what_is_plugged_in(lab: Lab) -> None:
     window.wait(VIVID, there=True, since_s=0)
     took_s = {"webcam gone": window.wait(VIVID, there=False, since_s=lab.machine.ask("unplug"))}
     took_s["webcam there"] = window.wait(VIVID, there=True, since_s=lab.machine.ask("plug"))
+    since_s = lab.machine.ask("now")
     lab.load(card_label="OBS", video_nr="10", exclusive_caps="0")
-    took_s["loopback there"] = window.wait("OBS", there=True, since_s=lab.machine.ask("now"))
+    took_s["loopback there"] = window.wait("OBS", there=True, since_s=since_s)
+    since_s = lab.machine.ask("now")
     lab.unload()
-    took_s["loopback gone"] = window.wait("OBS", there=False, since_s=lab.machine.ask("now"))
+    took_s["loopback gone"] = window.wait("OBS", there=False, since_s=since_s)
     assert not window.told()[-1][2], "it says that it has a virtual camera"
+    since_s = lab.machine.ask("now")
     lab.load()
-    took_s["ours there"] = window.wait_driver(since_s=lab.machine.ask("now"))
+    took_s["ours there"] = window.wait_driver(since_s)
     lab.keep("hot-plug", **took_s)
     assert max(took_s.values()) <= WITHIN_S, took_s
     assert not window.shows(NAME), "it offers its own camera as a webcam"

@@ -437,6 +437,8 @@ class Lab:
             self._start_until("/run/user/bus", "dbus-daemon", "--session", "--nofork", "--address=unix:path=/run/user/bus")
         self._start_until("/run/user/pipewire-0", "pipewire")
         if manager:
+            # WirePlumber 0.4 ends where systemd-logind has left nothing to look at.
+            self.sh("mkdir -p /run/systemd/seats /run/systemd/sessions /run/systemd/users /run/systemd/machines")
             self.machine.ask(
                 "start", command=["wireplumber"], log="wireplumber", environment={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/bus"}
             )

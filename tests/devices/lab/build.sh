@@ -49,9 +49,9 @@ candidate() { # the version of a package that apt would install; empty if it kno
 unpack_kernel() { # unpacks the distribution's kernel source into $work/kernel, but for half of its files, which are of other machines
     (cd "$work" && apt-get download -qq "$source") >"$log" 2>&1 || cannot "apt cannot download $source: $(tail -1 "$log")"
     mkdir "$work/kernel" && dpkg -x "$work/$source"_*.deb "$work/package"
-    tar -C "$work/kernel" --strip-components=1 --exclude='*/arch/[!ux]*' --exclude='*/Documentation/*/*' --exclude='*/tools/testing' \
+    tar -C "$work/kernel" --strip-components=1 --exclude='*/arch/[!ux]*/*.[chS]' --exclude='*/boot/dts/*' --exclude='*/Documentation/*/*' --exclude='*/tools/testing' \
         --exclude='*/tools/perf' --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' --exclude='*/drivers/staging/*.[ch]' \
-        --exclude='*/drivers/infiniband/*.[ch]' --exclude='*/drivers/scsi/*.[ch]' --exclude='*/drivers/iio/*.[ch]' --exclude='*/sound/*.[ch]' \
+        --exclude='*/drivers/infiniband/*.[ch]' --exclude='*/drivers/scsi/*.[ch]' --exclude='*/sound/*.[ch]' \
         -xf "$work"/package/usr/src/linux-source-*.tar.xz
     rm -r "$work/package"
 }
