@@ -229,7 +229,7 @@ BREAKAGES = [
         "no portal", both(unload, pipewire(), remove(PORTAL)), "PipeWire", "portal-absent", "note", "desktop-portal", also=("name-unseen",)
     ),
     Breakage("no dialogues", both(pipewire(), hide(DIALOGUES)), "PipeWire", "portal-no-dialog", "note", "xdg-desktop-portal"),
-    Breakage("no bus", pipewire(bus=False), "PipeWire", "portal-no-bus", "note", "dbus"),
+    Breakage("no bus", pipewire(manager=False, bus=False), "PipeWire", "portal-no-bus", "note", "dbus"),
     Breakage(
         "PipeWire only", both(unload, pipewire()), "browsers", "chromium-flag-off", "note", "chromium",
         also=("pipewire-good", "portal-good", "firefox-pipewire-off", "name-pipewire"),
