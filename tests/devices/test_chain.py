@@ -56,11 +56,11 @@ def test_sharpened_picture_arrives(lab: Lab) -> None:
     write_png(lab.machine.share / "soft.png", draw_scene(Stage(Size(180, 320))))
     lab.start_other(code_of_writer("/dev/video10", "/run/share/soft.png"), until="writing")
     raw = lab.grab("/dev/video10", "raw")
-    lab.sh(f"{PROGRAM} enhance /run/share/raw.png /run/share/sharp.png --force")
+    lab.sh(f"{PROGRAM} enhance /run/share/raw.png /run/share/sharp.png --model fast --force")
     shutil.move(lab.machine.share / "sharp.png", lab.folder)
     sharp = read_png(lab.folder / "sharp.png")
 
-    program = lab.run("--camera", "Soft Webcam", "--size", "320x180").wait_until_live()
+    program = lab.run("--camera", "Soft Webcam", "--size", "320x180", "--model", "fast").wait_until_live()
     lab.call.open()
     assert lab.call.join() is None
     lab.call.wait_for(lambda frame: frame.size == (320, 180))
