@@ -5,6 +5,7 @@ import shutil
 import statistics
 import time
 
+import cv2
 import pytest
 from device_lab import NAME, PROGRAM, Lab, code_of_writer, psnr, read_png, write_png
 
@@ -53,7 +54,7 @@ def test_sharpened_picture_arrives(lab: Lab) -> None:
     Vivid's patterns are perfectly sharp, so here another loopback is the webcam; small, so that the guest keeps up beside the browser.
     """
     lab.load(devices="2", video_nr="10,42", card_label=f'"Soft Webcam,{NAME}"', exclusive_caps="1,1")
-    write_png(lab.machine.share / "soft.png", draw_scene(Stage(Size(180, 320))))
+    write_png(lab.machine.share / "soft.png", cv2.GaussianBlur(draw_scene(Stage(Size(180, 320))), (0, 0), 1.3))
     lab.start_other(code_of_writer("/dev/video10", "/run/share/soft.png"), until="writing")
     raw = lab.grab("/dev/video10", "raw")
     lab.sh(f"{PROGRAM} enhance /run/share/raw.png /run/share/sharp.png --model fast --force")
