@@ -19,7 +19,7 @@ test: $(VENV)/.test  ## the tests, all of them
 
 devices: $(VENV)/.test  ## the program with a real camera driver, a real virtual camera and a real browser, see tests/devices
 	@tests/devices/lab/build.sh >/dev/null
-	$(BIN)/python -m pytest -vv -m devices tests/devices
+	$(BIN)/python -m pytest -vv -m devices tests/devices $(ARGS)
 
 check: $(VENV)/.check  ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ SharpenError                        exit code
 │   ├── CameraNotFound              11
 │   ├── CameraBusy                  12
 │   ├── CameraDisconnected          13
+│   │   └── CameraUnplugged         15
 │   └── CameraFormatUnsupported     14
 ├── OutputError                     20
 │   ├── OutputDriverMissing         21
@@ -72,6 +73,12 @@ class CameraDisconnected(CameraError):
     """The camera stopped delivering frames."""
 
     exit_code = 13
+
+
+class CameraUnplugged(CameraDisconnected):
+    """The camera has gone while it delivered."""
+
+    exit_code = 15
 
 
 class CameraFormatUnsupported(CameraError):

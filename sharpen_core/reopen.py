@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sharpen_core.errors import CameraBusy, CameraError, CameraNotFound
+from sharpen_core.errors import CameraBusy, CameraError, CameraNotFound, CameraUnplugged
 from sharpen_core.placeholder import Standby
 
 RETRIES_S = (0.25, 0.5, 1.0, 2.0)
@@ -42,7 +42,7 @@ SILENT = Standby("No picture from the camera", "If it does not come back by itse
 
 def describe_loss(name: str, error: CameraError) -> Loss:
     """Words for why the camera `name` delivers no frames, or cannot be opened again."""
-    if isinstance(error, CameraNotFound):
+    if isinstance(error, CameraUnplugged | CameraNotFound):  # the one from reading, the other from opening again: one loss
         standby = Standby("Camera unplugged", "Plug it in again: the picture comes back by itself.")
         return Loss(f"the camera '{name}' was unplugged", "Plug it in again: it is then used again by itself", standby)
     if isinstance(error, CameraBusy):

@@ -18,14 +18,14 @@ class Patience:
         hold_s: for so long after it was live, the last frame goes out rather than a placeholder.
         stalled_after_s: a camera silent for so long, whatever its driver says, is said to be. Few deliver less than a frame a second.
         beat_s: between two placeholders: a virtual camera that gets no frames vanishes from the programs' lists.
-        first_beats: so many times a new placeholder is sent as often as asked for: a reader may miss the first.
+        first_beats: so many times a new placeholder is sent as often as asked for: a call on a busy computer misses the first ones.
     """
 
     repeat_after_s: float = 0.5
     hold_s: float = 0.5
     stalled_after_s: float = 2.0
     beat_s: float = 1.0
-    first_beats: int = 3
+    first_beats: int = 10
 
 
 class Stopgap:

@@ -49,7 +49,7 @@ class Camera(Protocol):
         """Waits for the next frame and returns it: (H, W, 3) uint8 RGB, C-contiguous, owned by the caller.
 
         Raises:
-            CameraDisconnected: the device stopped delivering.
+            CameraDisconnected: the device stopped delivering; CameraUnplugged where that is known to be the reason.
             EndOfClip: a clip is over.
         """
         ...

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from sharpen_core.capture.base import CameraFormat
+from sharpen_core.capture.pipewire.listing import PREFIX, is_real, list_nodes
 from sharpen_core.errors import CameraNotFound
 from sharpen_core.frame import Size
 from sharpen_core.holders import holders
@@ -20,6 +21,7 @@ OWN_NAME = "Sharpened Camera"
 _BACKENDS = {"Linux": cv2.CAP_V4L2, "Windows": cv2.CAP_DSHOW, "Darwin": cv2.CAP_AVFOUNDATION}
 # What OpenCV decodes, best first. Read as anything else, a camera delivers errors or wrong colours.
 _PIXEL_FORMATS = ("MJPG", "JPEG", "YUYV", "UYVY", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "XR24", "AR24", "GREY")
+_PIPEWIRE_INDEX = 1000  # above every number of OpenCV's
 _LASTING_LINKS = ("by-id/*", "by-path/*")
 _VIRTUAL_NAMES = ("virtual", "unity video capture", "dummy video device", "droidcam", "obs-camera")
 
@@ -30,9 +32,9 @@ class CameraDevice:
 
     Attributes:
         name: what the system calls it.
-        index: OpenCV's number for it; means this camera only together with `backend`.
+        index: OpenCV's number for it; means this camera only together with `backend`. PipeWire's number, and 1000, for one of its cameras.
         backend: OpenCV's number for the system's camera interface, such as `cv2.CAP_V4L2`.
-        path: the device node or the system's identifier. May be empty.
+        path: the device node, "pipewire:" and the name of a node there, or the system's identifier. May be empty.
         vid, pid: USB vendor and product, None where the system does not tell.
     """
 
@@ -59,6 +61,8 @@ class CameraDevice:
     @property
     def is_virtual(self) -> bool:
         """Whether a program, not a lens, feeds it. Such a camera is never taken unasked: it might be our own output."""
+        if self.path.startswith(PREFIX):
+            return not is_real(self.path)
         node = Path("/sys/class/video4linux") / Path(self.path).name
         if self.path.startswith("/dev/") and "/devices/virtual/" in os.path.realpath(node):
             return True
@@ -66,7 +70,10 @@ class CameraDevice:
 
 
 def list_cameras() -> list[CameraDevice]:
-    """Lists the cameras, real ones first, each once. Our own virtual camera is left out. Opens none of them."""
+    """Lists the cameras, real ones first, each once. Our own virtual camera is left out. Opens none of them.
+
+    Those that exist in PipeWire only are among them, on Linux.
+    """
     # Imported here because it is slow and only needed when somebody asks.
     from cv2_enumerate_cameras import enumerate_cameras
 
@@ -79,6 +86,9 @@ def list_cameras() -> list[CameraDevice]:
         # On Linux, a node's symbolic links lead to one camera.
         key = os.path.realpath(path) if path.startswith("/dev/") else path or str(info.index)
         found.setdefault(key, CameraDevice(name, info.index, backend, path, info.vid, info.pid))
+    for node in list_nodes() if platform.system() == "Linux" else ():
+        if OWN_NAME.lower() not in node.name.lower():
+            found[node.path] = CameraDevice(node.name, _PIPEWIRE_INDEX + node.number, cv2.CAP_ANY, node.path)
     return sorted(found.values(), key=lambda camera: (camera.is_virtual, camera.index))
 
 

@@ -15,7 +15,7 @@ from sharpen_core.capture.devices import CameraDevice, describe_cameras, formats
 from sharpen_core.capture.identity import Identity
 from sharpen_core.capture.pace import Clock, Sleep
 from sharpen_core.capture.testchart import USUAL_SIZE
-from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound
+from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound, CameraUnplugged
 from sharpen_core.frame import Pixels, Size
 
 _FIRST_FRAME_S = 5.0  # some cameras need seconds to start; what fails for longer is broken
@@ -119,8 +119,8 @@ class OpenCVCamera:
         """Waits for the next frame: (H, W, 3) uint8 RGB, C-contiguous, owned by the caller.
 
         Raises:
-            CameraDisconnected: no frame came for 2 s, or none when the computer woke from sleep, the camera was unplugged, or its
-                frames changed their size.
+            CameraUnplugged: it has gone; noticed at once on Linux, elsewhere after those 2 s, and only when it is opened again.
+            CameraDisconnected: no frame came for 2 s, or none when the computer woke from sleep, or frames changed their size.
         """
         if self._capture is None:
             raise CameraDisconnected(f"the camera '{self.name}' is not open")
@@ -175,7 +175,7 @@ class OpenCVCamera:
                 self._slept_s = self._slept()
                 return _to_rgb(picture)
             if _is_gone(self._device):
-                raise CameraDisconnected(f"the camera '{self.name}' was unplugged", "Plug it in again")
+                raise CameraUnplugged(f"the camera '{self.name}' was unplugged", "Plug it in again")
             if self._slept() - self._slept_s > _NAP_S:
                 raise CameraDisconnected(f"the camera '{self.name}' did not wake up with the computer", "Plug it out and in again")
             if self._clock() >= give_up_s:

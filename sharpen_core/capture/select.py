@@ -6,6 +6,7 @@ from sharpen_core.capture.base import Camera
 from sharpen_core.capture.clip import ClipCamera
 from sharpen_core.capture.devices import CameraDevice, find_camera, list_cameras
 from sharpen_core.capture.opencv import OpenCVCamera
+from sharpen_core.capture.pipewire.camera import PipeWireCamera, is_pipewire
 from sharpen_core.capture.testchart import USUAL_SIZE, TestChartCamera
 from sharpen_core.frame import Size
 
@@ -46,11 +47,15 @@ def select_camera(
     if text is not None and text != TEST_CHART:
         if _is_clip(text):
             return ClipCamera(Path(text), size, loop, paced)
-        return OpenCVCamera(find_camera(text, path), size, fps or _USUAL_FPS)
+        return _device_camera(find_camera(text, path), size, fps or _USUAL_FPS)
     device = None if text == TEST_CHART else _first_real_camera()
     if device is None:
         return TestChartCamera(size or USUAL_SIZE, fps or _USUAL_FPS, paced)
-    return OpenCVCamera(device, size, fps or _USUAL_FPS)
+    return _device_camera(device, size, fps or _USUAL_FPS)
+
+
+def _device_camera(device: CameraDevice, size: Size | None, fps: float) -> Camera:
+    return (PipeWireCamera if is_pipewire(device) else OpenCVCamera)(device, size, fps)
 
 
 def is_device(camera: Camera) -> bool:

@@ -129,13 +129,13 @@ class CaptureLoop:
             self._backoff.restart()
         told: Loss | None = None
         while self._goes_on():
-            self._close_camera()
             loss = describe_loss(self._camera.name, error)
             belt.lost = loss.standby
             pause_s = self._backoff.next_s(absent=isinstance(error, CameraNotFound))
             if loss != told:
                 belt.on_event(CameraLost(loss.message, loss.hint, pause_s))
             told = loss
+            self._close_camera()  # may take long with a device that has gone: first the outputs know
             belt.stopping.wait(min(pause_s, max(0.0, self._left_s())))
             if not belt.awake.is_set():
                 self._wait_awake(None)  # while nobody watches nobody misses it

@@ -1,7 +1,7 @@
 """Virtual cameras as they are found in life: several, set up wrongly, or none."""
 
 import pytest
-from device_lab import NAME, Lab
+from device_lab import NAME, PYTHON, Lab
 
 pytestmark = [pytest.mark.devices, pytest.mark.timeout(900)]
 
@@ -26,9 +26,22 @@ def test_without_exclusive_caps(lab: Lab) -> None:
     assert NAME not in lab.call.cameras()
 
 
-def test_module_missing(lab: Lab) -> None:
-    """Without the module the program says what to type."""
-    lab.unload()
+@pytest.mark.parametrize("installed", [True, False], ids=["not loaded", "not installed"])
+def test_module_missing(lab: Lab, installed: bool) -> None:
+    """Without the module the program says what to type: how to install it, how to load it."""
+    lab.unload() if installed else lab.hide_module()
     ended = lab.run("--output", "virtual").end(by=None, timeout_s=60)
     assert ended.code == 21
+    assert ("apt install v4l2loopback-dkms" in ended.said) is not installed
     assert "sharpened-camera setup" in ended.said
+
+
+def test_beside_pipewire(lab: Lab) -> None:
+    """Where PipeWire runs too, both have our camera, under names that tell them apart."""
+    lab.start_pipewire()
+    program = lab.run()
+    program.wait_until(f"output: {NAME}\n").wait_until(f"output: {NAME} (PipeWire)\n")
+    look = "from sharpen_core.output.pipewire.status import look_around; print(look_around().cameras)"
+    assert f"{NAME} (PipeWire)" in lab.sh(f"{PYTHON} -c '{look}'")
+    assert lab.reads_camera()
+    assert program.end().code == 130

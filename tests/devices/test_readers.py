@@ -1,5 +1,7 @@
 """Calls that have our virtual camera before we do, or longer."""
 
+import statistics
+
 import pytest
 from device_lab import NAME, Lab
 
@@ -60,6 +62,18 @@ def test_rests_while_nobody_watches(lab: Lab) -> None:
     live = lab.call.wait_for(lambda frame: frame.is_camera(), 10)
     lab.keep("rest", first_frame_to_live_s=live.sent_s - began_s)
     assert live.sent_s - began_s <= 1
+    assert "resumed" in program.said
     frames = lab.call.watch(8)
     assert all(frame.is_camera() for frame in frames[1:]), "it rests although a call watches"
-    assert "resumed" in program.said
+
+
+def test_wakes_up(lab: Lab) -> None:
+    """Who opens the camera while the program rests sees the live picture a moment later."""
+    program = lab.run("--fps", "25")
+    took_s = []
+    for rest in range(1, 4):
+        program.wait_until_live()
+        program.wait_until("paused:", 30, times=rest)
+        took_s.append(lab.machine.ask("wait_for_light", node="/dev/video42", timeout_s=20))
+    lab.keep("wake", took_s=took_s)
+    assert statistics.median(took_s) <= 2  # on a computer with nothing else to do 0.2; the first may come while networks are loaded

@@ -32,7 +32,7 @@ def test_setup_and_undo(lab: Lab) -> None:
 def test_setup_leaves_others_alone(lab: Lab) -> None:
     """Another program's virtual camera keeps its device, its settings and its picture."""
     lab.load(video_nr="10", card_label='"OBS Virtual Camera"')
-    lab.machine.ask("write", path="/etc/modprobe.d/other.conf", text='options v4l2loopback video_nr=10 card_label="OBS Virtual Camera"\n')
+    lab.put("/etc/modprobe.d/other.conf", 'options v4l2loopback video_nr=10 card_label="OBS Virtual Camera"\n')
     settings = lab.sh("cat /etc/modprobe.d/other.conf")
     lab.start_other(code_of_writer("/dev/video10"), until="writing")
     lab.sh(f"{PROGRAM} setup --yes")

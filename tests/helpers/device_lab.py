@@ -26,6 +26,7 @@ PYTHON = sys.executable
 PROGRAM = str(Path(sys.executable).parent / "sharpened-camera")
 NAME = "Sharpened Camera"
 STANDARD = {"video_nr": "42", "card_label": f'"{NAME}"', "exclusive_caps": "1"}
+WEBCAM = "n_devs=1 node_types=1 num_inputs=1 input_types=0 no_error_inj=1"
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
@@ -39,6 +40,7 @@ class Machine:
         self._made = made
         self._numbers: Iterator[int] = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
+        self.undoing: list[str] = []
 
     def boot(self) -> None:
         """Starts it, unless it runs."""
@@ -60,7 +62,8 @@ class Machine:
                 start_new_session=True, env={**os.environ, "TMPDIR": str(memory)},
             )  # fmt: skip
         self._numbers = itertools.count()
-        self.ask("run", 90, command=["modprobe", "vivid", "n_devs=1", "node_types=1", "num_inputs=1", "input_types=0", "no_error_inj=1"])
+        self.undoing.clear()
+        self.ask("run", 90, command=["modprobe", "vivid", *WEBCAM.split()])
 
     def ask(self, action: str, patience_s: float = 90, **arguments: Any) -> Any:
         """Has the guest do something, see lab/guest.py; returns what comes of it."""
@@ -226,6 +229,18 @@ with pyvirtualcam.Camera(width, height, 20, fmt=pyvirtualcam.PixelFormat.BGR, de
 """
 
 
+# Ends well once somebody connects PipeWire's programs with its cameras.
+_WAIT_FOR_MANAGER = """
+import sys, time
+from sharpen_core.output.pipewire.status import look_around
+for _ in range(100):
+    if look_around().session_manager:
+        sys.exit()
+    time.sleep(0.2)
+sys.exit("there is no session manager")
+"""
+
+
 def write_png(path: Path, picture: Pixels) -> None:
     """Keeps a picture as a file."""
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -279,10 +294,10 @@ class Program:
         """Whether it has not ended."""
         return self._machine.ask("is_running", pid=self.pid)
 
-    def wait_until(self, text: str, timeout_s: float = 60) -> "Program":
-        """Waits until it has printed a text."""
+    def wait_until(self, text: str, timeout_s: float = 60, times: int = 1) -> "Program":
+        """Waits until it has printed a text, perhaps several times."""
         give_up_s = time.monotonic() + timeout_s
-        while text not in self.said:
+        while self.said.count(text) < times:
             if not self.is_running:
                 pytest.fail(f"the program ended instead of saying '{text}': {self.said}")
             if time.monotonic() > give_up_s:
@@ -372,45 +387,84 @@ class Lab:
         assert done["code"] == 0, f"{script}: {done['err']}"
         return done["out"]
 
-    def start_other(self, code: str, until: str) -> int:
+    def start_other(self, code: str, until: str, **environment: str) -> int:
         """Starts a Python program that is not ours, and waits until it has printed a word."""
         log = f"other-{next(self._logs)}"
-        pid = self.machine.ask("start", command=[PYTHON, "-c", code], log=log)
+        pid = self.machine.ask("start", command=[PYTHON, "-c", code], log=log, environment=environment)
         assert self.machine.ask("wait_for_text", path=f"/run/share/{log}.out", text=until, timeout_s=40), f"the other program: {log}"
         return pid
+
+    def change(self, script: str, undo: str) -> None:
+        """Runs a line of shell in the guest, and keeps the line that undoes it for when the next test begins."""
+        self.machine.undoing.append(undo)
+        self.sh(script)
+
+    def hide(self, path: str) -> None:
+        """Makes a file or folder of the guest empty."""
+        self.change(
+            f"mkdir -p /run/nothing; if [ -d {path} ]; then mount --bind /run/nothing {path}; else mount --bind /dev/null {path}; fi",
+            undo=f"umount {path}",
+        )
+
+    def remove(self, path: str) -> None:
+        """Takes a file of the guest away."""
+        kept = f"/run/removed-{len(self.machine.undoing)}"
+        self.change(f"mv {path} {kept}", undo=f"mv {kept} {path}")
+
+    def put(self, path: str, text: str = "") -> None:
+        """Writes a file that the guest does not have."""
+        self.machine.undoing.append(f"rm -f {path}")
+        self.machine.ask("write", path=path, text=text)
 
     def hide_module(self, other_kernel: str = "") -> None:
         """Takes v4l2loopback out of the running kernel's modules, perhaps into those of another one."""
         self.unload()
-        trees = "/lib/modules"
-        self.sh(f"mkdir -p {trees}/{other_kernel or 'none'} && cp {trees}/$(uname -r)/v4l2loopback.ko {trees}/{other_kernel or 'none'}")
-        if not other_kernel:
-            self.sh(f"rm -r {trees}/none")
-        self.sh(f"mount -t tmpfs hidden {trees}/$(uname -r)")
+        if other_kernel:
+            folder = f"/lib/modules/{other_kernel}"
+            self.change(f"mkdir {folder} && cp /lib/modules/$(uname -r)/v4l2loopback.ko {folder}", undo=f"rm -r {folder}")
+        self.change("mount -t tmpfs hidden /lib/modules/$(uname -r)", undo="umount /lib/modules/$(uname -r)")
 
-    def damage_model(self) -> None:
-        """Changes a byte of a shipped model, in the guest only."""
-        model = f"{REPOSITORY}/models/fast/model.bin"
-        self.sh(f"cp {model} /run/model.bin && echo damage >>{model}")
+    def replace_webcam(self, options: str) -> None:
+        """Takes the webcam away for good, and plugs in what vivid makes with these options."""
+        self.machine.ask("unplug")
+        self.change(f"modprobe -r vivid && modprobe vivid {options}", undo=f"modprobe -r vivid; modprobe vivid {WEBCAM}")
+        self.sh("udevadm settle --timeout=10")
+
+    def start_pipewire(self, *, manager: bool = True, bus: bool = True) -> None:
+        """Starts PipeWire for the guest's user, whole or in part."""
+        self.machine.undoing.append("rm -f /run/user/pipewire-0* /run/user/bus")
+        if bus:
+            self._start_until("/run/user/bus", "dbus-daemon", "--session", "--nofork", "--address=unix:path=/run/user/bus")
+        self._start_until("/run/user/pipewire-0", "pipewire")
+        if manager:
+            # WirePlumber 0.4 ends where systemd-logind has left nothing to look at.
+            self.sh("mkdir -p /run/systemd/seats /run/systemd/sessions /run/systemd/users /run/systemd/machines")
+            self.machine.ask(
+                "start", command=["wireplumber"], log="wireplumber", environment={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/bus"}
+            )
+            self.sh(f"{PYTHON} -c '{_WAIT_FOR_MANAGER}'")
+
+    def _start_until(self, appears: str, *command: str) -> None:
+        self.machine.ask("start", command=command, log=command[0])
+        self.sh(f"for i in $(seq 300); do [ -S {appears} ] && exit; sleep 0.1; done; exit 1")
 
     def mend(self) -> None:
         """Undoes what a test may have broken: everything is plugged in, loaded, free and as it was installed."""
-        self.sh(
-            "while grep -q '^hidden ' /proc/mounts; do umount /lib/modules/$(uname -r); done; rm -rf /lib/modules/6.0.0-other;"
-            f"rm -f /etc/modprobe.d/other.conf /run/user/pipewire-0; [ ! -e /run/model.bin ] || mv /run/model.bin {REPOSITORY}/models/fast"
-        )
+        while self.machine.undoing:
+            self.machine.ask("run", command=["sh", "-c", self.machine.undoing.pop()])
         self.load()
         self.machine.ask("unplug")
         self.machine.ask("plug")
         self.sh("udevadm settle --timeout=10")
 
-    def doctor(self, user: str = "root") -> dict[str, Any]:
-        """What `doctor --json` finds, for some user."""
-        command = [PROGRAM, "doctor", "--json"]
+    def doctor(self, user: str = "root", groups: str = "", **environment: str) -> dict[str, Any]:
+        """What `doctor --json` finds, for some user who may be in groups."""
+        command = ["env", *(f"{name}={value}" for name, value in environment.items()), PROGRAM, "doctor", "--json"]
         if user != "root":
             for folder in (*Path(PYTHON).parents, *Path(PYTHON).resolve().parents):
                 self.machine.ask("run", command=["chmod", "a+rx", str(folder)])
-            command = ["setpriv", f"--reuid={user}", "--clear-groups", "env", "HOME=/tmp", *command]
+            belongs = f"--groups={groups}" if groups else "--clear-groups"
+            command = ["setpriv", f"--reuid={user}", belongs, "env", "HOME=/tmp", *command]
         done = self.machine.ask("run", 150, command=command, timeout_s=120)
         (self.folder / "doctor.json").write_text(done["out"])
         assert done["out"].startswith("{"), done["err"]

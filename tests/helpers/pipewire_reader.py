@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 from sharpen_core.frame import Size
-from sharpen_core.output.pipewire import library as pw
-from sharpen_core.output.pipewire import pods
-from sharpen_core.output.pipewire.connection import Connection
 from sharpen_core.output.pipewire.source import VideoFormat
+from sharpen_core.pipewire import library as pw
+from sharpen_core.pipewire import pods
+from sharpen_core.pipewire.connection import Connection
 
 FORMAT_IDS = {"I420": 2, "YUY2": 4, "NV12": 23}
 

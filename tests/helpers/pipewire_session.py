@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sharpen_core.errors import OutputError
-from sharpen_core.output.pipewire.library import library
 from sharpen_core.output.pipewire.status import look_around
+from sharpen_core.pipewire.library import library
 
 PROGRAMS = ("pipewire", "wireplumber", "dbus-daemon")
 READER = Path(__file__).with_name("pipewire_reader.py")

@@ -16,6 +16,7 @@ from sharpen_core.errors import (
     CameraDisconnected,
     CameraError,
     CameraNotFound,
+    CameraUnplugged,
     OutputBusy,
     OutputDriverMissing,
     OutputError,
@@ -43,12 +44,15 @@ def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
 
 
 class Pluggable(ScriptedCamera):
-    """A camera with a plug. `fault` is raised by everything while it is set; after that frames have `size_then`."""
+    """A camera with a plug. `fault` is raised by everything while it is set; after that frames have `size_then`.
 
-    def __init__(self, size_then: Size = SIZE) -> None:
+    One that `notices` knows why no frame comes when it was unplugged, as on Linux.
+    """
+
+    def __init__(self, size_then: Size = SIZE, *, notices: bool = False) -> None:
         super().__init__(before_read=self._wait)
         self.fault: CameraError | None = None
-        self.size_then = size_then
+        self.size_then, self.notices = size_then, notices
         self.held = threading.Event()
         self.held.set()
 
@@ -62,6 +66,8 @@ class Pluggable(ScriptedCamera):
     def _wait(self, number: int) -> None:
         self.held.wait(10)
         time.sleep(0.003)
+        if isinstance(self.fault, CameraNotFound) and self.notices:
+            raise CameraUnplugged("the camera 'scripted' was unplugged", "Plug it in again")
         if self.fault:
             raise CameraDisconnected("the camera 'scripted' delivers no frames", "Plug it out and in again")
 
@@ -93,8 +99,9 @@ def is_live(output: ScriptedOutput) -> bool:
     return bool(output.frames) and int(np.ptp(output.frames[-1].pixels)) == 0
 
 
-def test_an_unplugged_camera_is_opened_again_while_the_outputs_get_a_placeholder() -> None:
-    camera, output = Pluggable(), ScriptedOutput()
+@pytest.mark.parametrize("notices", [False, True])
+def test_an_unplugged_camera_is_opened_again_while_the_outputs_get_a_placeholder(notices: bool) -> None:
+    camera, output = Pluggable(notices=notices), ScriptedOutput()
     with Session(camera, output) as session:
         until(lambda: len(output.frames) > 3)
         camera.fault = CameraNotFound("the camera 'scripted' is not there any more", "Cameras here: none")
@@ -105,7 +112,9 @@ def test_an_unplugged_camera_is_opened_again_while_the_outputs_get_a_placeholder
         until(lambda: len(output.frames) > beats + 2)  # it keeps coming, so that the virtual camera stays listed
         camera.fault = None
         until(lambda: session.told(CameraBack) and is_live(output))
-        assert len(session.told(CameraLost)) == 2  # no frames, then unplugged: each once
+        losses = [event.message for event in session.told(CameraLost)]
+        unplugged = "the camera 'scripted' was unplugged"
+        assert losses == ([unplugged] if notices else ["the camera 'scripted' delivers no frames", unplugged])
         assert session.pipeline.state is State.RUNNING
     assert session.pipeline.state is State.STOPPED
     assert session.pipeline.error is None

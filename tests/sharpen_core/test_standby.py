@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraNotFound
+from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraNotFound, CameraUnplugged
 from sharpen_core.frame import Frame, Size
 from sharpen_core.placeholder import Standby, draw_placeholder
 from sharpen_core.reopen import SILENT, Backoff, describe_loss
@@ -47,6 +47,7 @@ def test_a_device_that_is_away_is_looked_for_every_second() -> None:
     ("error", "title", "message"),
     [
         (CameraNotFound("x", "Cameras here: 0 'Desk'"), "Camera unplugged", "the camera 'Lid' was unplugged"),
+        (CameraUnplugged("the camera 'Lid' was unplugged", "Plug it in again"), "Camera unplugged", "the camera 'Lid' was unplugged"),
         (CameraBusy("the camera 'Lid' is used by zoom"), "Camera in use by another program", "the camera 'Lid' is used by zoom"),
         (CameraDisconnected("the camera 'Lid' delivers no frames", "Plug it out"), SILENT.title, "the camera 'Lid' delivers no frames"),
         (CameraError("something", ""), SILENT.title, "something"),
@@ -66,19 +67,19 @@ def frame(number: int = 7) -> Frame:
     return Frame(np.full((*SIZE, 3), 50, np.uint8), number, 1)
 
 
-def test_first_the_last_frame_then_the_placeholder_three_times_and_once_a_second() -> None:
+def test_first_the_last_frame_then_the_placeholder_for_a_second_and_once_a_second() -> None:
     clock = Clock()
     stopgap = Stopgap(Patience(), clock)
     stopgap.live(frame())
     sent: list[tuple[float, str]] = []
-    for step in range(30):
+    for step in range(35):
         clock.now_s = 100 + step / 10
         if given := stopgap.frame(SIZE, WORDS, step / 10):
             assert given.seq == 7
             assert given.captured_ns == round(clock.now_s * 1e9)
             sent.append((round(step / 10, 1), "last" if given.pixels.max() == 50 else "words"))
     assert [at for at, what in sent if what == "last"] == [0.0, 0.1, 0.2, 0.3, 0.4]
-    assert [at for at, what in sent if what == "words"] == [0.5, 0.6, 0.7, 1.7, 2.7]
+    assert [at for at, what in sent if what == "words"] == [*(step / 10 for step in range(5, 15)), 2.4, 3.4]
 
 
 def test_other_words_are_shown_at_once() -> None:

@@ -1,6 +1,7 @@
-"""docs/troubleshooting.md, made from the same table as the doctor's lines.
+"""docs/troubleshooting.md, and the table in the README, made from the same table as the doctor's lines.
 
 python -m sharpened_camera.diagnosis.guide > docs/troubleshooting.md
+python -m sharpened_camera.diagnosis.guide --faults        the README's table
 """
 
 import re
@@ -38,6 +39,13 @@ def render(kinds: Iterable[Kind] = KINDS) -> str:
     return "\n".join([_HEAD, *(_chapter(layer, rows) for layer, rows in layers.items()), _commands()])
 
 
+def render_faults(kinds: Iterable[Kind] = KINDS) -> str:
+    """The lines behind which there is no picture in the call, as one table: layer, what it says, what to do."""
+    faults = [kind for kind in kinds if kind.level in (Level.MISSING, Level.BROKEN)]
+    rows = [f"| {kind.layer} | {_words(kind.state)} | {_words(kind.fix)} |" for kind in faults]
+    return "\n".join(["| layer | what the doctor says | what to do |", "|---|---|---|", *rows, ""])
+
+
 def _commands() -> str:
     rows = [
         f"| {family} | " + " | ".join(f"`{text.format(release='$(uname -r)')}`" for text in astuple(todo)) + " |"
@@ -60,4 +68,4 @@ def _words(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    sys.stdout.write(render_faults() if "--faults" in sys.argv else render())

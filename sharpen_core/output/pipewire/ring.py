@@ -2,7 +2,7 @@
 
 import ctypes
 
-from sharpen_core.output.pipewire import library as pw
+from sharpen_core.pipewire import library as pw
 
 # So long ago must a buffer have been sent before it is written again: a reader that is a little late still reads it then, and one that
 # has just returned it would not take it a second time.

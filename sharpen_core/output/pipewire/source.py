@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from sharpen_core.errors import OutputError, OutputFormatUnsupported
 from sharpen_core.frame import Size
-from sharpen_core.output.pipewire import library as pw
-from sharpen_core.output.pipewire import pods
-from sharpen_core.output.pipewire.connection import LINK, Connection
 from sharpen_core.output.pipewire.ring import BufferRing
+from sharpen_core.pipewire import library as pw
+from sharpen_core.pipewire import pods
+from sharpen_core.pipewire.connection import LINK, Connection
 
 _BUFFERS, _MOST_BUFFERS = 16, 32  # half a second, so that a program that was held up finds its pictures unchanged
 

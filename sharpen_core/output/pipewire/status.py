@@ -2,16 +2,15 @@
 
 import os
 import platform
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from sharpen_core.errors import OutputDriverMissing, OutputError
 from sharpen_core.output.driver import LABEL, System
 from sharpen_core.output.loopback import find_loopback
-from sharpen_core.output.pipewire import library as pw
-from sharpen_core.output.pipewire.connection import CLIENT, NODE, START_HINT, Connection
+from sharpen_core.pipewire import library as pw
+from sharpen_core.pipewire.connection import CLIENT, NODE, START_HINT, Connection
+from sharpen_core.pipewire.daemon import answers
 
 _SESSION_MANAGERS = ("WirePlumber", "pipewire-media-session")
 _PATIENCE_S = 2.0
@@ -75,25 +74,9 @@ def find_pipewire(label: str = LABEL, system: System | None = None, environment:
         pw.library()
     except OutputDriverMissing as exc:
         return PipeWireStatus(False, name, exc.message, exc.hint)
-    if not any(_answers(path) for path in _sockets(environment)):
+    if not answers(environment):
         return PipeWireStatus(False, name, "PipeWire does not run for this user", START_HINT)
     return PipeWireStatus(True, name)
-
-
-def _sockets(environment: Mapping[str, str]) -> list[Path]:
-    """Where libpipewire would look, in its order."""
-    remote = Path(environment.get("PIPEWIRE_REMOTE") or "pipewire-0")
-    folders = [environment[key] for key in ("PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR") if environment.get(key)]
-    return [Path(folder) / remote for folder in folders[:1]] or ([remote] if remote.is_absolute() else [])
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
-        try:
-            knocking.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def look_around(timeout_s: float = _PATIENCE_S) -> Surroundings:

@@ -15,6 +15,7 @@ from sharpened_camera.diagnosis.nodes import DeviceNodes
 from sharpened_camera.diagnosis.report import KINDS, Report, diagnose
 
 PAGE = Path(__file__).parents[3] / "docs/troubleshooting.md"
+README = PAGE.parents[1] / "README.md"
 
 
 @pytest.fixture
@@ -132,6 +133,10 @@ def test_the_name_to_pick_on_other_systems(bench):
     for name, pick in (("Linux", "Sharpened Camera"), ("Darwin", "OBS Virtual Camera"), ("Windows", "OBS Virtual Camera")):
         bench.name = name
         assert diagnose(bench.computer).name_to_pick == pick
+
+
+def test_the_readme_has_the_faults():
+    assert guide.render_faults() in README.read_text("utf-8"), "python -m sharpened_camera.diagnosis.guide --faults prints the table"
 
 
 def test_the_page_is_the_table():

@@ -46,10 +46,14 @@ candidate() { # the version of a package that apt would install; empty if it kno
     apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true
 }
 
-unpack_kernel() { # unpacks the distribution's kernel source into $work/kernel
+unpack_kernel() { # unpacks the distribution's kernel source into $work/kernel, but for half of its files, which are of other machines
     (cd "$work" && apt-get download -qq "$source") >"$log" 2>&1 || cannot "apt cannot download $source: $(tail -1 "$log")"
     mkdir "$work/kernel" && dpkg -x "$work/$source"_*.deb "$work/package"
-    tar -C "$work/kernel" --strip-components=1 -xf "$work"/package/usr/src/linux-source-*.tar.xz
+    tar -C "$work/kernel" --strip-components=1 --exclude='*/arch/[!ux]*/*.[chS]' --exclude='*/boot/dts/*' --exclude='*/Documentation/*/*' --exclude='*/tools/testing' \
+        --exclude='*/tools/perf' --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' --exclude='*/drivers/staging/*.[ch]' \
+        --exclude='*/drivers/infiniband/*.[ch]' --exclude='*/drivers/scsi/*.[ch]' --exclude='*/sound/*.[ch]' \
+        -xf "$work"/package/usr/src/linux-source-*.tar.xz
+    rm -r "$work/package"
 }
 
 unpack_loopback() { # unpack_loopback VERSION SUITE: v4l2loopback as that Debian has it, into $work/v4l2loopback-VERSION
@@ -73,7 +77,7 @@ END
 
 kernel_make() { # make in the kernel's tree, with its output in the log
     nice -n 10 make -s -C "$work/kernel" O="$work/objects" ARCH=um -j"$(nproc)" "$@" >>"$log" 2>&1 ||
-        { tail -30 "$log" >&2; echo "the kernel cannot be built; the end of its log is above" >&2; exit 1; }
+        { tail -30 "$log" >&2; cannot "the kernel cannot be built; the end of its log is above"; }
 }
 
 build() { # build FOLDER
@@ -97,9 +101,18 @@ build() { # build FOLDER
     mv "$work/made" "$1"
 }
 
+try_out() { # try_out FOLDER: boots the kernel with a first process that ends at once, after which there is nothing but to panic
+    memory=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    [ "$memory" -ge 4000000 ] || cannot "a guest takes 3 GiB of memory, and $((memory / 1024)) MiB are free"
+    timeout 60 "$1/linux" mem=64M root=none rootfstype=hostfs rootflags=/ ro quiet con=null con1=null,fd:1 console=tty1 init=/bin/true \
+        </dev/null >"$log" 2>&1 || true
+    grep -q 'Attempted to kill init! exitcode=0x00000000' "$log" ||
+        cannot "a user-mode kernel does not start: $(tr -d '\r' <"$log" | grep . | tail -1)"
+}
+
 [ "$(uname -s) $(uname -m)" = "Linux x86_64" ] || cannot "the kernel runs on Linux on x86-64 only"
 command -v apt-get >/dev/null || cannot "there is no apt to get the kernel's source from"
-mkdir -p "$store"
+mkdir -p "$store" || cannot "$store cannot be made"
 work=$(mktemp -d "$store/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -110,11 +123,12 @@ need $to_run $pipewire
 [ -n "$(candidate linux-source)" ] || cannot "apt knows no kernel source (linux-source)"
 source=$(apt-cache depends linux-source | sed -n 's/^ *Depends: \(linux-source-[0-9.]*\)$/\1/p')
 version=$(candidate "$source")
-recipe=$(cat "$here/kernel.config" "$here/build.sh" | cksum | cut -d' ' -f1)
+recipe=$(sed -n '/^unpack_kernel/,/^try_out/p' "$here/build.sh" | cat - "$here/kernel.config" | cksum | cut -d' ' -f1)
 made=$store/$source-$version-$recipe
 if [ ! -d "$made" ]; then
     # shellcheck disable=SC2086
     need $to_build
     build "$made"
 fi
+try_out "$made"
 echo "$made"

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -123,6 +124,31 @@ def wait_for_text(path: str, text: str, timeout_s: float) -> bool:
     return True
 
 
+@action
+def now() -> float:
+    """The monotonic clock."""
+    return time.monotonic()
+
+
+held_up: list[tuple[float, float]] = []
+
+
+def feel() -> None:
+    """Notes when this process wanted to go on, and how much later than that it could: a computer that is busy holds up the whole guest."""
+    while True:
+        wanted_s = time.monotonic() + 0.02
+        time.sleep(0.02)
+        late_s = time.monotonic() - wanted_s
+        if late_s > 0.03:
+            held_up.append((wanted_s, late_s))
+
+
+@action
+def lag(since_s: float) -> float:
+    """For how long, since a time by the monotonic clock, the guest was held up."""
+    return sum(late_s for wanted_s, late_s in held_up if wanted_s >= since_s)
+
+
 # ---- the webcam ----------------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +206,23 @@ def grab(node: str, name: str) -> bool:
         while good and time.monotonic() < until_s:
             good, picture = capture.read()
         return good and cv2.imwrite(str(SHARE / f"{name}.png"), picture)
+    finally:
+        capture.release()
+
+
+@action
+def wait_for_light(node: str, timeout_s: float) -> float | None:
+    """Opens a device, and returns how long it took until a picture came whose lower left is bright, as no placeholder's is."""
+    import cv2
+
+    began_s = time.monotonic()
+    capture = cv2.VideoCapture(node, cv2.CAP_V4L2)
+    try:
+        while time.monotonic() - began_s < timeout_s:
+            good, picture = capture.read()
+            if good and picture[-picture.shape[0] // 5, picture.shape[1] // 16].min() > 150:
+                return time.monotonic() - began_s
+        return None
     finally:
         capture.release()
 
@@ -332,5 +375,6 @@ def switch_off() -> None:
 
 if __name__ == "__main__":
     bring_up_network()
+    threading.Thread(target=feel, daemon=True).start()
     serve()
     switch_off()

@@ -10,7 +10,7 @@ from sharpen_core.capture import opencv
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.capture.opencv import OpenCVCamera
-from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound
+from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound, CameraUnplugged
 from sharpen_core.frame import Size
 
 USB = CameraDevice("Cam", 3, cv2.CAP_DSHOW, "usb-1")
@@ -111,7 +111,7 @@ def test_an_unplugged_camera_is_noticed_at_once(make, time, monkeypatch: pytest.
     camera = make(FakeCapture(picture(), None))
     camera.open()
     plugged[0] = False
-    with pytest.raises(CameraDisconnected, match="unplugged"):
+    with pytest.raises(CameraUnplugged, match="unplugged"):
         camera.read()
     assert time.slept_s == []
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from sharpen_core.errors import OutputDriverMissing
-from sharpen_core.output.pipewire import library as pw
+from sharpen_core.pipewire import library as pw
 
 NODE, LINK, CLIENT = "PipeWire:Interface:Node", "PipeWire:Interface:Link", "PipeWire:Interface:Client"
 

@@ -127,6 +127,7 @@ ON_CORE_DONE = ctypes.CFUNCTYPE(None, POINTER, UINT, INT)
 ON_GLOBAL = ctypes.CFUNCTYPE(None, POINTER, UINT, UINT, TEXT, UINT, ctypes.POINTER(Dict))
 ON_GLOBAL_REMOVE = ctypes.CFUNCTYPE(None, POINTER, UINT)
 ON_BUFFER = ctypes.CFUNCTYPE(None, POINTER, ctypes.POINTER(Buffer))
+ON_PARAMETER = ctypes.CFUNCTYPE(None, POINTER, UINT, POINTER)
 ON_PROCESS = ctypes.CFUNCTYPE(None, POINTER)
 
 
@@ -147,7 +148,8 @@ class StreamEvents(ctypes.Structure):
 
     _fields_ = (
         ("version", UINT),
-        ("before", POINTER * 5),
+        ("before", POINTER * 4),
+        ("parameter", ON_PARAMETER),
         ("added", ON_BUFFER),
         ("removed", ON_BUFFER),
         ("process", ON_PROCESS),
