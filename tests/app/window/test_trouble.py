@@ -105,6 +105,9 @@ def test_passing_through_is_a_remark_that_goes_away_again(qtbot: QtBot, stand: S
             silent.wait(20)
             return pixels
 
+        def asked_for(self, area: float) -> float:
+            return area
+
     stand.restorer_for = Silent
     whole = stand.build()
     whole.open()

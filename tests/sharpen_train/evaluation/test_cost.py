@@ -36,7 +36,7 @@ def test_a_network_is_timed_in_torch_and_a_huge_one_by_a_tile(monkeypatch):
 
 
 def test_the_machine_is_named_and_a_busy_one_is_called_so(monkeypatch):
-    monkeypatch.setattr(cost.os, "getloadavg", lambda: (0.2, 5.0, 5.0))
+    monkeypatch.setattr(cost, "load", lambda: 0.2)
     assert cost.describe_machine(3).endswith(", 3 threads")
-    monkeypatch.setattr(cost.os, "getloadavg", lambda: (4.0, 0.0, 0.0))
+    monkeypatch.setattr(cost, "load", lambda: 4.0)
     assert "3 threads, busy with other work (load 4.0)" in cost.describe_machine(3)
