@@ -8,7 +8,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from pipewire_session import missing, pipewire_session, until
+from pipewire_session import until
 
 from sharpen_core.capture.devices import CameraDevice, list_cameras
 from sharpen_core.capture.pipewire import listing
@@ -43,21 +43,6 @@ def nv12(picture):
 def is_bars(pixels):
     at = [(2 * bar + 1) * pixels.shape[1] // (2 * len(COLOURS)) for bar in range(len(COLOURS))]
     return np.abs(pixels[pixels.shape[0] // 2, at].astype(int) - COLOURS).max() <= 8
-
-
-@pytest.fixture(scope="module")
-def _session(tmp_path_factory):
-    if absent := missing():
-        pytest.skip(f"PipeWire is not installed: {absent}")
-    with pipewire_session(tmp_path_factory.mktemp("pipewire")) as session:
-        yield session
-
-
-@pytest.fixture
-def pipewire(_session, monkeypatch):
-    monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(_session.folder))
-    return _session
 
 
 @contextlib.contextmanager

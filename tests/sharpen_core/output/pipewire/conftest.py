@@ -1,30 +1,14 @@
-"""One private PipeWire for the tests of a file; skipped where it is not installed."""
+"""Outputs into the tests' own PipeWire."""
 
 import contextlib
 
 import pytest
-from pipewire_session import missing, pipewire_session
 
 from sharpen_core.frame import Size
 from sharpen_core.output.pipewire.backend import PipeWireBackend
 from sharpen_core.output.pipewire.output import PipeWireOutput
 
 SMALL = Size(48, 64)
-
-
-@pytest.fixture(scope="module")
-def _session(tmp_path_factory):
-    if absent := missing():
-        pytest.skip(f"PipeWire is not installed: {absent}")
-    with pipewire_session(tmp_path_factory.mktemp("pipewire")) as session:
-        yield session
-
-
-@pytest.fixture
-def pipewire(_session, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(_session.folder))
-    yield _session
-    _session.end_readers()
 
 
 @pytest.fixture
