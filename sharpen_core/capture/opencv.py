@@ -10,12 +10,13 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from sharpen_core.capture import losses
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import CameraDevice, describe_cameras, formats_of, holders_of, list_cameras
 from sharpen_core.capture.identity import Identity
 from sharpen_core.capture.pace import Clock, Sleep
 from sharpen_core.capture.testchart import USUAL_SIZE
-from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound, CameraUnplugged
+from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraFormatUnsupported, CameraNotFound
 from sharpen_core.frame import Pixels, Size
 
 _FIRST_FRAME_S = 5.0  # some cameras need seconds to start; what fails for longer is broken
@@ -123,12 +124,8 @@ class OpenCVCamera:
             CameraDisconnected: no frame came for 2 s, or none when the computer woke from sleep, or frames changed their size.
         """
         if self._capture is None:
-            raise CameraDisconnected(f"the camera '{self.name}' is not open")
-        pixels = self._read(self._capture, _GRACE_S)
-        if Size.of(pixels) != self._size:
-            message = f"the camera '{self.name}' changed from {self._size} to {Size.of(pixels)}"
-            raise CameraDisconnected(message, "Another program changed its settings: close that one, then start again")
-        return pixels
+            raise losses.not_open(self.name)
+        return losses.of_same_size(self.name, self._read(self._capture, _GRACE_S), self._size)
 
     def close(self) -> None:
         """Lets go of the camera."""
@@ -175,11 +172,11 @@ class OpenCVCamera:
                 self._slept_s = self._slept()
                 return _to_rgb(picture)
             if _is_gone(self._device):
-                raise CameraUnplugged(f"the camera '{self.name}' was unplugged", "Plug it in again")
+                raise losses.unplugged(self.name)
             if self._slept() - self._slept_s > _NAP_S:
-                raise CameraDisconnected(f"the camera '{self.name}' did not wake up with the computer", "Plug it out and in again")
+                raise CameraDisconnected(f"the camera '{self.name}' did not wake up with the computer", losses.FIX)
             if self._clock() >= give_up_s:
-                raise CameraDisconnected(f"the camera '{self.name}' delivers no frames", "Plug it out and in again")
+                raise losses.silent(self.name)
             self._sleep(_RETRY_S)
 
 

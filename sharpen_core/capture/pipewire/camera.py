@@ -2,6 +2,7 @@
 
 import time
 
+from sharpen_core.capture import losses
 from sharpen_core.capture.base import CameraFormat
 from sharpen_core.capture.devices import CameraDevice, describe_cameras, list_cameras
 from sharpen_core.capture.pipewire.listing import PREFIX, find_node
@@ -13,7 +14,6 @@ from sharpen_core.errors import (
     CameraError,
     CameraFormatUnsupported,
     CameraNotFound,
-    CameraUnplugged,
     OutputDriverMissing,
 )
 from sharpen_core.frame import Pixels, Size
@@ -77,12 +77,8 @@ class PipeWireCamera:
             CameraDisconnected: no frame came for 2 s, or frames changed their size.
         """
         if self._sink is None:
-            raise CameraDisconnected(f"the camera '{self.name}' is not open")
-        pixels = self._read(self._sink, _GRACE_S)
-        if Size.of(pixels) != self._size:
-            message = f"the camera '{self.name}' changed from {self._size} to {Size.of(pixels)}"
-            raise CameraDisconnected(message, "Another program changed its settings: close that one, then start again")
-        return pixels
+            raise losses.not_open(self.name)
+        return losses.of_same_size(self.name, self._read(self._sink, _GRACE_S), self._size)
 
     def close(self) -> None:
         """Lets go of the camera."""
@@ -112,8 +108,8 @@ class PipeWireCamera:
             if taken and (pixels := to_rgb(*taken)) is not None:
                 return pixels
             if sink.is_lost:
-                raise CameraUnplugged(f"the camera '{self.name}' was unplugged", "Plug it in again")
-        raise CameraDisconnected(f"the camera '{self.name}' delivers no frames", "Plug it out and in again")
+                raise losses.unplugged(self.name)
+        raise losses.silent(self.name)
 
 
 def is_pipewire(device: CameraDevice) -> bool:
