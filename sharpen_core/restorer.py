@@ -76,6 +76,11 @@ class Restorer:
         """Pixels that the network computed for the last frame, as a share of the frame's; above 1 where tiles overlap."""
         return self._computed_px / math.prod(self.size)
 
+    @property
+    def loading(self) -> bool:
+        """Whether a network for parts of the frame is being compiled in the background."""
+        return self._networks.loading
+
     def asked_for(self, area: float) -> float:
         """Share of a whole frame's work, 0 to 1, that the last frame asks for if this area of it is to be sharpened."""
         return area if self._patchwork is None else self._patchwork.asked_for(min(1.0, max(LEAST_AREA, area)))

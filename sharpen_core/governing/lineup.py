@@ -26,6 +26,11 @@ class Sharpener(Protocol):
         """Share of the frame's pixels that was computed for the last frame; may exceed 1."""
         ...
 
+    @property
+    def loading(self) -> bool:
+        """Whether more networks are being loaded beside the frames."""
+        ...
+
     def asked_for(self, area: float) -> float:
         """Share of a whole frame's work, 0 to 1, that the last frame asks for if this area of it is to be sharpened."""
         ...

@@ -8,6 +8,8 @@ The rule:
 - Otherwise the camera's newest frame goes out at once, and all that follow as they come. The engine goes on beside: its answers are not
   shown but timed. Sharpened frames come back when its answers have been in time for half a second without a break.
 - Each relapse within ten seconds doubles that half second, up to eight. So the picture cannot blink, whatever the engine does.
+- What is late while networks are loaded beside the frames is put down to that: it is no relapse, and sharpened frames come back when the
+  loading is over.
 """
 
 import threading
@@ -43,6 +45,7 @@ class Punctuality:
         self._back_ns: int | None = None
         self._slow_ns: int | None = None
         self._misses = 0
+        self._loading = False
 
     @property
     def late(self) -> bool:
@@ -57,7 +60,7 @@ class Punctuality:
 
     @property
     def misses(self) -> int:
-        """How often a frame was late, so far."""
+        """How often a frame was late so far, not counting while networks were loaded."""
         return self._misses
 
     @property
@@ -71,23 +74,32 @@ class Punctuality:
         """From now on the output has this interval."""
         self._period_ns = period_ns
 
+    def loading(self, now: bool) -> None:
+        """Whether networks are being loaded beside the frames."""
+        self._loading = now
+
+    @property
+    def waits(self) -> bool:
+        """Whether frames go out as they came until networks are loaded; to compute any would only put that off."""
+        return self._loading and self._missed_ns is not None
+
     def missed(self) -> None:
         """A frame was late."""
         with self._lock:
             if self._late:
                 return
             now_ns = self._clock()
-            relapse = self._back_ns is not None and now_ns - self._back_ns < RELAPSE_NS
+            relapse = self._back_ns is not None and now_ns - self._back_ns < RELAPSE_NS and not self._loading
             self._hold_ns = min(MOST_HOLD_NS, 2 * self._hold_ns) if relapse and self._hold_ns else HOLD_NS
+            self._misses += not self._loading
             self._late, self._missed_ns, self._in_time = True, now_ns, 0
-            self._misses += 1
 
     def answered(self, age_ns: int) -> None:
         """The engine has answered; the frame is `age_ns` old."""
         with self._lock:
             now_ns = self._clock()
             in_time = age_ns <= max(LEAST_NS, 3 * self._period_ns // 2)
-            if not in_time:
+            if not in_time or self.waits:
                 self._slow_ns, self._in_time = now_ns, 0
                 return
             if self._in_time == 0:

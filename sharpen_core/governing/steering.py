@@ -41,6 +41,7 @@ class Steering:
         self._rhythm, self._cpu = Rhythm(fps), CpuMeter(lineup.cores)
         self._began_ns = self._switched_ns = time.monotonic_ns()
         self._samples = 0
+        self._was_loading = False
         ladder = build_ladder(list(lineup.makers))
         self._demand = Demand()
         self._costs = Costs(ladder, lineup.kmac_per_px, lineup.whole_ms(size), self._demand)
@@ -65,6 +66,11 @@ class Steering:
         return self._governor.reason
 
     @property
+    def loading(self) -> bool:
+        """Whether networks are being loaded beside the frames: how long those take meanwhile says nothing about the rung."""
+        return self._workshop.loading
+
+    @property
     def period_ns(self) -> int:
         """Between two frames of the output."""
         return self._rhythm.interval_ns * self.rung.every
@@ -73,8 +79,10 @@ class Steering:
         """A frame has come, whatever is to happen to it."""
         self._rhythm.beat(frame.seq, frame.captured_ns)
         self._cpu.share()
-        if finished := self._workshop.collect():
+        if self._was_loading and not self.loading:
             self._cpu.restart()  # loading took the processor for itself
+        self._was_loading = self.loading
+        if finished := self._workshop.collect():
             if isinstance(finished, Made):
                 self._governor.loaded(finished.model, finished.whole_ms)
             else:
@@ -98,6 +106,8 @@ class Steering:
     def took(self, took_ns: int, dropped: int = 0, late: int = 0) -> None:
         """A frame was sharpened, or timed; see `Sample`."""
         before, now_ns, share = self.rung, time.monotonic_ns(), self._cpu.share()
+        if self.loading:
+            return
         if before.area < 1 and now_ns - self._switched_ns < _SETTLED_NS and self.sharpener(before).computed_share >= _WHOLE:
             return
         if now_ns - self._began_ns < _CPU_FROM_NS:

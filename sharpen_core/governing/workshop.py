@@ -55,6 +55,11 @@ class Workshop:
         """What was made."""
         return self._made.keys()
 
+    @property
+    def loading(self) -> bool:
+        """Whether something is being made beside the frames, by this workshop or what it made."""
+        return (self._thread is not None and self._finished is None) or any(sharpener.loading for sharpener in self._made.values())
+
     def get(self, model: str) -> Sharpener | None:
         """What was made of a model, if it was."""
         return self._made.get(model)

@@ -134,7 +134,8 @@ class OutputLoop:
         stuck_ns = time.monotonic_ns() - frame.captured_ns if frame else 0  # perhaps on its very first frame
         late = belt.strength > 0 and max(belt.punctuality.missed_for_ns, stuck_ns) > _TOLD_AFTER_NS
         if late and not self._lateness_told:
-            belt.on_event(PassingThrough("the engine does not answer in time, so the picture goes out unsharpened"))
+            why = "networks are being loaded" if belt.punctuality.waits else "the engine does not answer in time"
+            belt.on_event(PassingThrough(f"{why}, so the picture goes out unsharpened"))
         elif self._lateness_told and not belt.passing_by:
             belt.on_event(Sharpening())
         self._lateness_told = late or (self._lateness_told and belt.passing_by)

@@ -69,6 +69,8 @@ class SharpenLoop:
             self._hand_over(frame, None, taken_ns)
             if belt.strength > 0 and (probe := steering.probe()):
                 self._sharpened(steering, probe, frame)
+        elif belt.punctuality.waits:
+            self._hand_over(frame, None, taken_ns)
         elif frame.seq >= self._next_seq:
             self._next_seq = frame.seq + rung.every
             belt.in_work = frame
@@ -105,6 +107,7 @@ class SharpenLoop:
         """Does what the governor says, and says so."""
         belt, now = self._belt, (steering.rung, steering.reason)
         belt.punctuality.expect(steering.period_ns)
+        belt.punctuality.loading(steering.loading)
         if now == self._told:
             return
         if self._told is None or self._told[0] != steering.rung:

@@ -36,6 +36,11 @@ class Networks:
         self._collect()
         return frozenset(self._networks)
 
+    @property
+    def loading(self) -> bool:
+        """Whether one is being compiled."""
+        return self._pending is not None and not self._pending[1].done()
+
     def infer(self, pixels: Pixels) -> Pixels:
         """See `Network.infer`; for pictures of one of `sizes`."""
         return self._networks[Size.of(pixels)].infer(pixels)

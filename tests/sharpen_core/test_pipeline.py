@@ -374,6 +374,37 @@ def test_a_late_frame_neither_delays_nor_reorders_the_stream(release: threading.
     assert set(figures.rung_s) == {"unsharpened", "the network"}
 
 
+def test_an_engine_that_is_late_while_networks_are_loaded_is_let_alone_until_then() -> None:
+    made: list[Loading] = []
+
+    class Loading(ScriptedRestorer):
+        calls = 0
+
+        def sharpen(self, pixels: np.ndarray, strength: float = 1.0) -> np.ndarray:
+            self.calls += 1
+            if self.calls == 15:
+                self.loading = True
+                time.sleep(0.3)
+            return super().sharpen(pixels, strength)
+
+    def make(size: Size) -> ScriptedRestorer:
+        made.append(Loading(size))
+        return made[-1]
+
+    camera, output = ScriptedCamera(before_read=lambda number: time.sleep(0.02)), ScriptedOutput()
+    pipeline = Pipeline(camera, make, [output])
+    pipeline.start()
+    until(lambda: made and made[0].loading)
+    sent = len(output.frames)
+    until(lambda: len(output.frames) > sent + 60)
+    assert not any(kinds(output)[-40:])
+    assert made[0].calls == 15
+    made[0].loading = False
+    until(lambda: kinds(output)[-1])
+    pipeline.stop()
+    assert pipeline.snapshot().rung == "the network"
+
+
 def test_the_governor_goes_down_the_ladder_says_why_and_counts_the_seconds() -> None:
     """A network whose time follows the area: a whole frame takes 45 ms, and the camera leaves 33."""
     events: list[Event] = []

@@ -114,6 +114,29 @@ def test_relapses_wait_twice_as_long_each_up_to_eight_seconds(stream: Stream) ->
     assert round((stream.clock.now_ns - began_ns) / HOLD_NS) == 1
 
 
+def test_what_is_late_while_networks_are_loaded_comes_back_after_that_and_is_no_relapse(stream: Stream) -> None:
+    warm(stream)
+    punctuality = stream.punctuality
+    for _ in range(6):
+        punctuality.loading(True)
+        assert stream.frame(200) == "raw"
+        assert punctuality.waits
+        assert [stream.frame(20) for _ in range(60)] == ["raw"] * 60
+        punctuality.loading(False)
+        assert not punctuality.waits
+        began_ns = stream.clock.now_ns
+        while punctuality.late:
+            stream.frame(20)
+        assert round((stream.clock.now_ns - began_ns) / HOLD_NS) == 1
+    assert punctuality.misses == 0
+
+
+def test_loading_alone_is_no_reason_to_show_frames_as_they_come(stream: Stream) -> None:
+    stream.punctuality.loading(True)
+    warm(stream)
+    assert [stream.frame(20) for _ in range(60)] == ["sharp"] * 60
+
+
 def test_another_rung_may_show_itself_at_once(stream: Stream) -> None:
     warm(stream)
     stream.frame(200)
