@@ -92,6 +92,15 @@ class Pipeline:
         self._belt.strength = strength
 
     @property
+    def crispness(self) -> float:
+        """How much to raise the contrast of fine detail besides, 0 to 1."""
+        return self._belt.crispness
+
+    @crispness.setter
+    def crispness(self, crispness: float) -> None:
+        self._belt.crispness = crispness
+
+    @property
     def rung(self) -> Rung | None:
         """What is done with frames now; None before that was decided, and where every frame is sharpened whatever it takes."""
         return self._belt.rung

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 
+from sharpen_core.crispness import Crispener
 from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.gauge import Floats, FrameGauge
@@ -44,6 +45,7 @@ class Restorer:
         gauge = model.gauge()
         self._gauge = FrameGauge(gauge) if gauge else None
         self._mtf: Floats | None = None
+        self._crispener = Crispener(size)
         self._network = self._compiled(model, engine, self.plan.tile)
         self.precision: Precision = self._network.precision
         self._area = 1.0
@@ -65,6 +67,20 @@ class Restorer:
     @area.setter
     def area(self, share: float) -> None:
         self._area = min(1.0, max(LEAST_AREA, share))
+
+    @property
+    def crispness(self) -> float:
+        """How much the contrast of fine detail is raised on top of what the network does, 0 (not at all) to 1; see `crispness.py`.
+
+        May be set between frames.
+        """
+        return self._crispener.crispness
+
+    @crispness.setter
+    def crispness(self, share: float) -> None:
+        if share != self._crispener.crispness and self._patchwork:
+            self._patchwork.outdate()
+        self._crispener.crispness = share
 
     @property
     def mtf(self) -> Floats | None:
@@ -89,6 +105,7 @@ class Restorer:
         """The next frame has nothing to do with those before."""
         if self._gauge:
             self._gauge.forget()
+        self._crispener.forget()
         self._patchwork = None
 
     def sharpen(self, pixels: Pixels, strength: float = 1.0) -> Pixels:
@@ -96,7 +113,7 @@ class Restorer:
 
         Args:
             pixels: (H, W, 3) uint8 RGB, C-contiguous, of this restorer's size.
-            strength: 0 returns `pixels` itself, untouched; 1 is all that the network does; between them the two are mixed.
+            strength: 0 returns `pixels` itself, untouched; 1 is all that is made of them; between them the two are mixed.
 
         Raises:
             EngineInferenceFailed: the engine gave up.
@@ -109,13 +126,14 @@ class Restorer:
             return pixels
         if self._gauge:
             self._mtf = self._gauge.look(pixels)
+        self._crispener.look(pixels)
         sharp = self._in_parts(pixels) if self._reuse or self._area < 1 else self._whole(pixels)
         if strength >= 1:
             return sharp
         return cv2.addWeighted(sharp, strength, pixels, 1 - strength, 0, dst=sharp)  # pyright: ignore[reportReturnType]
 
     def _compiled(self, model: Model, engine: Engine, shape: Size) -> Network:
-        return _Told(engine.compile(model, shape), lambda: self._mtf)
+        return _Finished(engine.compile(model, shape), lambda: self._mtf, self._crispener)
 
     def _whole(self, pixels: Pixels) -> Pixels:
         self._computed_px += self.plan.count * math.prod(self.plan.tile)
@@ -123,19 +141,21 @@ class Restorer:
 
     def _in_parts(self, pixels: Pixels) -> Pixels:
         if self._patchwork is None:
-            self._patchwork = Patchwork(self._layout, self._networks, self._whole, reuse=self._reuse, parts=not self._whole_only)
+            self._patchwork = Patchwork(
+                self._layout, self._networks, self._whole, reuse=self._reuse, parts=not self._whole_only, plain=self._crispener.apply
+            )
         sharp = self._patchwork.sharpen(pixels, self._area)
         self._computed_px += self._patchwork.computed_px
         return sharp
 
 
-class _Told:
-    """A network that is told, at every picture, what is known of the frame."""
+class _Finished:
+    """A network that is told, at every picture, what is known of the frame, and whose results are crispened."""
 
-    def __init__(self, network: Network, known: Callable[[], Floats | None]) -> None:
-        self._network, self._known = network, known
+    def __init__(self, network: Network, known: Callable[[], Floats | None], crispener: Crispener) -> None:
+        self._network, self._known, self._crispener = network, known, crispener
         self.precision: Precision = network.precision
 
     def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
-        return self._network.infer(pixels, self._known() if mtf is None else mtf)
+        return self._crispener.apply(self._network.infer(pixels, self._known() if mtf is None else mtf))

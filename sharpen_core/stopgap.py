@@ -59,13 +59,14 @@ class Stopgap:
         patience, now_s = self._patience, self._clock()
         if standby is None and self._last and camera_silent_s >= patience.stalled_after_s:
             standby = SILENT
-        if standby and (self._last is None or now_s - self._live_s >= patience.hold_s):
+        placeholder = draw_placeholder(size, standby) if standby else None  # also before its time has come: it takes a while, once
+        if placeholder is not None and (self._last is None or now_s - self._live_s >= patience.hold_s):
             if standby != self._shown:
                 self._beats = 0
             elif self._beats >= patience.first_beats and now_s - self._shown_s < patience.beat_s:
                 return None
             self._shown, self._shown_s, self._beats = standby, now_s, self._beats + 1
-            return self._again(Frame(draw_placeholder(size, standby), 0, 0))
+            return self._again(Frame(placeholder, 0, 0))
         if self._last and (standby or camera_silent_s >= patience.repeat_after_s):
             return self._again(self._last)
         return None

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from sharpen_core.capture.select import is_device, select_camera
+from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.engines.base import Engine, Precision
 from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.events import Event
@@ -42,6 +43,7 @@ class SessionRequest:
         engine: "auto" or an engine's name.
         precision: what to compute in; None leaves it to the engine.
         strength: 0 (untouched) to 1.
+        crispness: how much to raise the contrast of fine detail besides, 0 to 1; None is the usual.
         mirror: whether the picture is flipped left to right.
         cpu: share of the machine that may be used, 0 to 1; not for `fastest`, which takes what its threads can get.
         reuse: whether still parts keep what was added to them; not for `fastest`, which computes every frame anew.
@@ -61,6 +63,7 @@ class SessionRequest:
     engine: str = "auto"
     precision: Precision | None = None
     strength: float = 1.0
+    crispness: float | None = None
     mirror: bool = False
     cpu: float = 0.5
     reuse: bool = True
@@ -106,6 +109,7 @@ class Session:
             on_event,
         )
         self.pipeline.strength = request.strength
+        self.pipeline.crispness = USUAL_CRISPNESS if request.crispness is None else request.crispness
         self.pipeline.mirror = request.mirror
         self.pipeline.pausing = request.pause
 

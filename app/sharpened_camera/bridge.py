@@ -128,7 +128,7 @@ class Bridge(QObject):
             self._enter(State.STOPPING)
 
     def apply(self, settings: Settings) -> None:
-        """Takes over changed settings: strength, mirror and pausing at once, the others by a new session.
+        """Takes over changed settings: strength, crispness, mirror and pausing at once, the others by a new session.
 
         A session that the user ended stays ended; one that failed is tried again when a change may have cured it.
         """
@@ -235,8 +235,9 @@ class Bridge(QObject):
 
     def _tune(self, pipeline: Pipeline) -> None:
         with self._tuning:  # so that the worker does not put back what the window has just changed
-            pipeline.strength, pipeline.mirror = self._settings.strength, self._settings.mirror
-            pipeline.pausing, pipeline.hidden = self._settings.pause, self._hidden
+            settings = self._settings
+            pipeline.strength, pipeline.crispness, pipeline.mirror = settings.strength, settings.crispness, settings.mirror
+            pipeline.pausing, pipeline.hidden = settings.pause, self._hidden
 
     def _post(self, number: int, event: Event | StopTimeout) -> None:
         with contextlib.suppress(RuntimeError):  # Qt is gone already, but a stuck device has come back to life

@@ -41,6 +41,10 @@ def _print_version(wanted: bool) -> None:
 
 ModelOption = Annotated[str | None, typer.Option(help="Name of a model, or the folder of one. See `models`.")]
 StrengthOption = Annotated[float, typer.Option(min=0.0, max=1.0, help="How much to sharpen: 0 leaves every frame untouched.")]
+CrispnessOption = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=1.0, help="How much to raise the contrast of fine detail besides. By default 0.5; 0 in `enhance`."),
+]
 EngineOption = Annotated[str, typer.Option(help="auto, openvino, onnxruntime or identity.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -77,6 +81,7 @@ def run(
         typer.Option(help="What to compute in; `models` tells what each model has. auto: bf16 where CPU and model have it, else f32."),
     ] = "auto",
     strength: StrengthOption = 1.0,
+    crispness: CrispnessOption = None,
     cpu_ceiling: Annotated[
         int, typer.Option(min=5, max=100, help="Percent of the machine to use at most; with less, less is sharpened. Not for --fastest.")
     ] = 50,
@@ -103,8 +108,8 @@ def run(
 
     request = SessionRequest(
         camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=None if model == "auto" else model, engine=engine,
-        precision=None if precision == "auto" else precision, strength=strength, cpu=cpu_ceiling / 100, mirror=mirror,
-        reuse=reuse, fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
+        precision=None if precision == "auto" else precision, strength=strength, crispness=crispness,
+        cpu=cpu_ceiling / 100, mirror=mirror, reuse=reuse, fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
     )  # fmt: skip
     run_headless(request, as_json=as_json)
 
@@ -115,13 +120,14 @@ def enhance(
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; the suffix decides the format.")],
     model: ModelOption = None,
     strength: StrengthOption = 1.0,
+    crispness: CrispnessOption = None,
     engine: EngineOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUTPUT.")] = False,
 ) -> None:
     """Sharpen a picture, or a clip with its sound kept."""
     from sharpened_camera.offline import enhance_file
 
-    enhance_file(source, target, model=model, strength=strength, engine=engine, force=force)
+    enhance_file(source, target, model=model, strength=strength, crispness=crispness or 0.0, engine=engine, force=force)
 
 
 @app.command()

@@ -54,6 +54,7 @@ def make_pipeline(settings: Settings, on_event: Callable[[Event], None]) -> Pipe
         model=settings.model,
         engine=settings.engine,
         strength=settings.strength,
+        crispness=settings.crispness,
         cpu=settings.cpu_percent / 100,
         mirror=settings.mirror,
     )

@@ -12,7 +12,7 @@ from sharpen_core.model_store import find_model
 from sharpen_core.restorer import Restorer
 
 
-def enhance_file(source: Path, target: Path, *, model: str | None, strength: float, engine: str, force: bool) -> None:
+def enhance_file(source: Path, target: Path, *, model: str | None, strength: float, crispness: float, engine: str, force: bool) -> None:
     """Sharpens `source` into `target`.
 
     Raises:
@@ -26,6 +26,7 @@ def enhance_file(source: Path, target: Path, *, model: str | None, strength: flo
         nonlocal restorer
         if restorer is None or restorer.size != Size.of(pixels):
             restorer = Restorer(chosen, runner, Size.of(pixels))
+            restorer.crispness = crispness
         return restorer.sharpen(pixels, strength)
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

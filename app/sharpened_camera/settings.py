@@ -10,6 +10,7 @@ import platformdirs
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.errors import SettingsError
 from sharpen_core.frame import Size
 from sharpen_core.model_store import APP_NAME
@@ -30,7 +31,8 @@ class Settings(BaseModel):
         fps: frames per second to ask the camera for.
         model: name of the model; None for the best one that the machine can hold.
         engine: what runs the network.
-        strength: 0 is off, 1 is all that the network does.
+        strength: 0 is off, 1 is all that can be done.
+        crispness: how much to raise the contrast of fine detail, on top of what the network does.
         cpu_percent: how much of the machine the program may use.
         mirror: flip what others see.
         pause: rest while the window is hidden and nobody watches.
@@ -48,6 +50,7 @@ class Settings(BaseModel):
     model: str | None = None
     engine: Literal["auto", "openvino", "onnxruntime", "identity"] = "auto"
     strength: float = Field(default=1.0, ge=0, le=1)
+    crispness: float = Field(default=USUAL_CRISPNESS, ge=0, le=1)
     cpu_percent: int = Field(default=50, ge=5, le=100)
     mirror: bool = False
     pause: bool = True

@@ -14,6 +14,14 @@ class Sharpener(Protocol):
     size: Size
 
     @property
+    def crispness(self) -> float:
+        """How much the contrast of detail is raised besides, 0 to 1; may be set between frames."""
+        ...
+
+    @crispness.setter
+    def crispness(self, share: float) -> None: ...
+
+    @property
     def area(self) -> float:
         """Share of the picture that is sharpened, 0 to 1; may be set between frames."""
         ...

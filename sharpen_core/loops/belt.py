@@ -85,7 +85,7 @@ class Belt:
     or a later one, has handed it over: frames never go out twice or in another order.
 
     Attributes:
-        strength, mirror: what the user wants; hold from the next frame on.
+        strength, crispness, mirror: what the user wants; hold from the next frame on.
         format: what the camera really delivers; cancelled when it could not be opened.
         stopping: set when every thread is to leave.
         awake: not set during a pause.
@@ -103,6 +103,7 @@ class Belt:
     def __init__(self, options: PipelineOptions, on_event: Callable[[Event], None]) -> None:
         self.options, self.on_event = options, on_event
         self.strength = 1.0
+        self.crispness = 0.0
         self.mirror = False
         self.to_sharpen: Slot[Frame] = Slot(lossless=options.lossless)
         self.to_output: Slot[Ready] = Slot(lossless=options.lossless)

@@ -82,7 +82,9 @@ class SharpenLoop:
         """Sharpens a frame and tells the governor; None if the engine fails."""
         belt, began_ns = self._belt, time.monotonic_ns()
         try:
-            pixels = steering.sharpener(rung).sharpen(frame.pixels, belt.strength)
+            sharpener = steering.sharpener(rung)
+            sharpener.crispness = belt.crispness
+            pixels = sharpener.sharpen(frame.pixels, belt.strength)
         except EngineInferenceFailed as error:
             if belt.options.lossless:
                 raise

@@ -39,6 +39,7 @@ class Patchwork:
         networks: for rectangles.
         whole: sharpens a whole frame.
         reuse: whether what was computed for earlier frames is used again; otherwise all of the area is computed for every frame.
+        plain: what a frame looks like outside the sharpened part.
         test: tells what changed; by default one with the usual sensitivity.
         parts: whether the network may compute parts of a frame; otherwise it is always given all of it.
     """
@@ -51,9 +52,11 @@ class Patchwork:
         *,
         reuse: bool,
         parts: bool = True,
+        plain: Callable[[Pixels], Pixels] = lambda pixels: pixels,
         test: ChangeTest | None = None,
     ) -> None:
         self.layout, self._networks, self._whole, self._reuse, self._parts = layout, networks, whole, reuse, parts
+        self._plain = plain
         height = layout.frame.height
         shapes = [(round(h * height), round(w * height)) for h, w in SHAPES] if parts else []
         self._shapes = shapes_for(layout.padded, layout.multiple_px, shapes)
@@ -66,6 +69,7 @@ class Patchwork:
         self._missing: Cells = np.zeros(layout.grid, np.bool_)  # changed since they were computed: they lay outside what was sharpened
         self._asking: Cells = np.ones(layout.grid, np.bool_)  # what would be computed now if the whole frame were sharpened
         self._number = 0
+        self._outdated = False
         side = max(1, (round(height * WINDOW_SHARE) - 2 * layout.margin_px) // layout.cell_px)
         self._windows = [np.arange(0, length, side) for length in layout.grid]
         self._window_side = side
@@ -77,6 +81,10 @@ class Patchwork:
     def oldest(self) -> int:
         """How many frames ago the oldest cell was computed."""
         return int(self._age.max())
+
+    def outdate(self) -> None:
+        """Nothing that was kept holds any longer: the next frame is computed as a whole."""
+        self._outdated = True
 
     def sharpen(self, pixels: Pixels, area: float) -> Pixels:
         """Returns a sharpened frame.
@@ -95,7 +103,8 @@ class Patchwork:
         self.computed_px = 0
         part = self._focus.part(area) if area < 1 else None
         wanted = self._wanted(changes, part)
-        rectangles = self._rectangles(wanted, area)
+        rectangles = None if self._outdated else self._rectangles(wanted, area)
+        self._outdated = False
         if rectangles is None:
             after = self._compute_whole(pixels)
         else:
@@ -103,7 +112,7 @@ class Patchwork:
             padded = pad(pixels, self.layout.padded) if rectangles else pixels
             for rectangle in rectangles:
                 self._compute(rectangle, pixels, padded, after)
-        return part.blend(pixels, after) if part else after
+        return part.blend(self._plain(pixels), after) if part else after
 
     def _wanted(self, changes: Changes, part: Part | None) -> Cells:
         """The cells to compute now."""

@@ -76,8 +76,9 @@ def test_an_unexpected_error_while_making_it_is_reported_too(qtbot: QtBot, stand
 
 def test_strength_and_mirror_reach_the_running_pipeline(qtbot: QtBot, stand: Stand) -> None:
     bridge = running(qtbot, stand)
-    bridge.apply(Settings(strength=0.3, mirror=True))
-    assert (stand.pipelines[0].strength, stand.pipelines[0].mirror) == (0.3, True)
+    bridge.apply(Settings(strength=0.3, crispness=0.9, mirror=True))
+    pipeline = stand.pipelines[0]
+    assert (pipeline.strength, pipeline.crispness, pipeline.mirror) == (0.3, 0.9, True)
     assert len(stand.made) == 1
     assert bridge.close()
 
@@ -156,6 +157,7 @@ def test_what_the_governor_decides_is_told(qtbot: QtBot, stand: Stand) -> None:
     class Stumbling:
         def __init__(self, size: Size) -> None:
             self.size = size
+            self.loading, self.crispness = False, 0.0
 
         def sharpen(self, pixels: object, strength: float) -> object:
             return fail()

@@ -22,6 +22,7 @@ from pictures import scene
 from sharpen_core.capture import select
 from sharpen_core.capture.devices import CameraDevice
 from sharpen_core.capture.opencv import OpenCVCamera
+from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.frame import Size
 from sharpen_core.governing.rungs import build_ladder
 from sharpen_core.model_store import FAMILY, MANIFEST, find_model
@@ -148,6 +149,27 @@ def test_enhance_with_strength_zero_is_the_picture_itself(picture: Path, tmp_pat
     target = tmp_path / "same.png"
     assert run("enhance", picture, target, "--strength", "0").returncode == 0
     np.testing.assert_array_equal(cv2.imread(str(target)), cv2.imread(str(picture)))
+
+
+def test_enhance_crispens_when_asked_to(picture: Path, tmp_path: Path) -> None:
+    edges = []
+    for crispness in ("0", "0.5", None):
+        target = tmp_path / f"{crispness}.png"
+        assert run("enhance", picture, target, *(("--crispness", crispness) if crispness else ())).returncode == 0
+        edges.append(cv2.Laplacian(cv2.imread(str(target)), cv2.CV_64F).std())
+    assert edges[1] > 1.1 * edges[0]
+    assert edges[2] == edges[0]  # as true as it can be, unless told otherwise
+
+
+def test_run_crispens_as_its_help_says(clip: Path, tmp_path: Path) -> None:
+    assert f"By default {USUAL_CRISPNESS}" in " ".join(run("run", "--help", env=os.environ | {"COLUMNS": "400"}).stdout.split())
+    edges = []
+    for crispness in (None, str(USUAL_CRISPNESS), "0"):
+        target = tmp_path / f"{crispness}.mkv"
+        options = ("--crispness", crispness) if crispness else ()
+        assert run("run", "--camera", clip, "--fastest", "--frames", "2", "--output", target, *options).returncode == 0
+        edges.append(cv2.Laplacian(cv2.VideoCapture(str(target)).read()[1], cv2.CV_64F).std())
+    assert edges[0] == edges[1] > edges[2]
 
 
 def test_enhance_a_clip(clip: Path, tmp_path: Path) -> None:
@@ -280,6 +302,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, command: str) -> None
     [
         ("run", "--size", "huge"),
         ("run", "--strength", "2"),
+        ("run", "--crispness", "-1"),
         ("run", "--fps", "0"),
         ("run", "--cpu-ceiling", "3"),
         ("run", "--cpu-ceiling", "half"),

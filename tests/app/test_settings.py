@@ -22,7 +22,9 @@ def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "new" / "settings.toml"
-    settings = Settings(camera="Lid", size="1280X720", model="fine", strength=0.4, mirror=True, split=0.25, show="after", geometry="AAAA")
+    settings = Settings(
+        camera="Lid", size="1280X720", model="fine", strength=0.4, crispness=0.1, mirror=True, split=0.25, show="after", geometry="AAAA"
+    )
     save_settings(path, settings)
     assert load_settings(path) == (settings, None)
     assert settings.size == "1280x720"
@@ -33,6 +35,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         (b"strength = 7", "strength"),
+        (b"crispness = -1", "crispness"),
         (b"colour = 'red'", "colour"),
         (b"size = 'huge'", "size"),
         (b"strength = = 1", "line 1"),
@@ -108,6 +111,7 @@ def test_changes_are_checked() -> None:
         ({"size": "640x480"}, True),
         ({"cpu_percent": 75}, True),
         ({"strength": 0.2}, False),
+        ({"crispness": 0.2}, False),
         ({"split": 0.1}, False),
     ],
 )

@@ -57,11 +57,11 @@ def test_sharpened_picture_arrives(lab: Lab) -> None:
     write_png(lab.machine.share / "soft.png", cv2.GaussianBlur(draw_scene(Stage(Size(180, 320))), (0, 0), 1.3))
     lab.start_other(code_of_writer("/dev/video10", "/run/share/soft.png"), until="writing")
     raw = lab.grab("/dev/video10", "raw")
-    lab.sh(f"{PROGRAM} enhance /run/share/raw.png /run/share/sharp.png --model fast --force")
+    lab.sh(f"{PROGRAM} enhance /run/share/raw.png /run/share/sharp.png --model fast --crispness 0.5 --force")
     shutil.move(lab.machine.share / "sharp.png", lab.folder)
     sharp = read_png(lab.folder / "sharp.png")
 
-    program = lab.run("--camera", "Soft Webcam", "--size", "320x180", "--model", "fast").wait_until_live()
+    program = lab.run("--camera", "Soft Webcam", "--size", "320x180", "--model", "fast", "--crispness", "0.5").wait_until_live()
     lab.call.open()
     assert lab.call.join() is None
     lab.call.wait_for(lambda frame: frame.size == (320, 180))

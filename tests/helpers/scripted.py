@@ -48,6 +48,7 @@ class ScriptedRestorer:
     def __init__(self, size: Size, before: Callable[[], None] = lambda: None) -> None:
         self.size = size
         self.area = 1.0
+        self.crispness = 0.0
         self.computed_share = 0.0
         self.loading = False
         self._before = before

@@ -375,8 +375,6 @@ def test_a_late_frame_neither_delays_nor_reorders_the_stream(release: threading.
 
 
 def test_an_engine_that_is_late_while_networks_are_loaded_is_let_alone_until_then() -> None:
-    made: list[Loading] = []
-
     class Loading(ScriptedRestorer):
         calls = 0
 
@@ -386,6 +384,8 @@ def test_an_engine_that_is_late_while_networks_are_loaded_is_let_alone_until_the
                 self.loading = True
                 time.sleep(0.3)
             return super().sharpen(pixels, strength)
+
+    made: list[Loading] = []
 
     def make(size: Size) -> ScriptedRestorer:
         made.append(Loading(size))

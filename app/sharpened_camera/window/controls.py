@@ -42,6 +42,8 @@ class ControlPanel(QWidget):
         self.cpu = Picker("CPU limit")
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.percent = QLabel()
+        self.crispness = QSlider(Qt.Orientation.Horizontal)
+        self.crispness_percent = QLabel()
         self.mirror = QCheckBox("Mirror what others see")
         self.pause = QCheckBox("Pause while nobody watches")
         self.toggle = QPushButton()
@@ -63,7 +65,9 @@ class ControlPanel(QWidget):
         if old.cpu_percent != settings.cpu_percent or not self.cpu.count():
             self._offer_cpu_limits()
         self.strength.setValue(round(settings.strength * 100))
-        self.percent.setText(f"{settings.strength:.0%}" if settings.strength > 0 else "Off")
+        self.percent.setText(_percent(settings.strength))
+        self.crispness.setValue(round(settings.crispness * 100))
+        self.crispness_percent.setText(_percent(settings.crispness))
         self.mirror.setChecked(settings.mirror)
         self.pause.setChecked(settings.pause)
 
@@ -152,12 +156,16 @@ class ControlPanel(QWidget):
         self.frame_size.chosen.connect(partial(self.changed.emit, "size"))
         self.model.chosen.connect(partial(self.changed.emit, "model"))
         self.cpu.chosen.connect(partial(self.changed.emit, "cpu_percent"))
-        self.strength.setRange(0, 100)
-        self.strength.setPageStep(10)
-        self.strength.setAccessibleName("Strength")
+        for slider, percent, name in ((self.strength, self.percent, "Strength"), (self.crispness, self.crispness_percent, "Crispness")):
+            slider.setRange(0, 100)
+            slider.setPageStep(10)
+            slider.setAccessibleName(name)
+            slider.valueChanged.connect(partial(self._slid, name.lower()))
+            percent.setAccessibleName(f"{name} in percent")
         self.strength.setToolTip("How much to sharpen. At the left end it is really off: your camera's picture goes out as it is.")
-        self.strength.valueChanged.connect(self._strength_moved)
-        self.percent.setAccessibleName("Strength in percent")
+        self.crispness.setToolTip(
+            "How plain fine detail is made, beyond what blur took from it. At the left end the picture is as true as it can be."
+        )
         self.mirror.setAccessibleName("Mirror what others see")
         self.mirror.setToolTip(
             "Leave this off as a rule. Call programs already mirror your own view of yourself,\n"
@@ -180,9 +188,9 @@ class ControlPanel(QWidget):
     def _pause_clicked(self, checked: bool) -> None:
         self.changed.emit("pause", checked)
 
-    def _strength_moved(self, value: int) -> None:
-        if value != round(self._settings.strength * 100):
-            self.changed.emit("strength", value / 100)
+    def _slid(self, field: str, value: int) -> None:
+        if value != round(getattr(self._settings, field) * 100):
+            self.changed.emit(field, value / 100)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -191,10 +199,12 @@ class ControlPanel(QWidget):
         fields = (("&Camera", self.camera), ("Si&ze", self.frame_size), ("&Model", self.model), ("CPU &limit", self.cpu))
         for title, picker in fields:
             layout.addLayout(_field(_title(title, picker), picker))
-        heading = QHBoxLayout()
-        heading.addWidget(_title("Stren&gth", self.strength), 1)
-        heading.addWidget(self.percent)
-        layout.addLayout(_field(heading, self.strength))
+        sliders = (("Stren&gth", self.strength, self.percent), ("Cris&pness", self.crispness, self.crispness_percent))
+        for title, slider, percent in sliders:
+            heading = QHBoxLayout()
+            heading.addWidget(_title(title, slider), 1)
+            heading.addWidget(percent)
+            layout.addLayout(_field(heading, slider))
         switches = QVBoxLayout()
         switches.setSpacing(8)
         for switch in (self.mirror, self.pause):
@@ -202,6 +212,10 @@ class ControlPanel(QWidget):
         layout.addLayout(switches)
         layout.addStretch(1)
         layout.addWidget(self.toggle)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share > 0 else "Off"
 
 
 def _title(text: str, buddy: QWidget) -> QLabel:

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDia
 from pytestqt.qtbot import QtBot
 from window_stand import NamedOutput, Stand, opened, pick, texts
 
+from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.errors import ModelCorrupt
 from sharpen_core.events import State
 from sharpened_camera.settings import Settings, load_settings, save_settings
@@ -43,7 +44,7 @@ def test_space_stops_but_a_check_box_keeps_its_space(qtbot: QtBot, stand: Stand)
     qtbot.waitUntil(lambda: whole.bridge.state is State.STOPPED)
 
 
-def test_the_slider_and_the_mirror_reach_the_running_pipeline(qtbot: QtBot, stand: Stand) -> None:
+def test_the_sliders_and_the_mirror_reach_the_running_pipeline(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
     window.controls.strength.setValue(40)
     assert stand.pipelines[0].strength == 0.4
@@ -51,6 +52,13 @@ def test_the_slider_and_the_mirror_reach_the_running_pipeline(qtbot: QtBot, stan
     window.controls.strength.setValue(0)
     assert stand.pipelines[0].strength == 0
     assert window.controls.percent.text() == "Off"
+    assert window.controls.crispness_percent.text() == f"{USUAL_CRISPNESS:.0%}"
+    window.controls.crispness.setValue(70)
+    assert stand.pipelines[0].crispness == 0.7
+    assert window.controls.crispness_percent.text() == "70%"
+    window.controls.crispness.setValue(0)
+    assert stand.pipelines[0].crispness == 0
+    assert window.controls.crispness_percent.text() == "Off"
     qtbot.mouseClick(window.controls.mirror, Qt.MouseButton.LeftButton, pos=window.controls.mirror.rect().center() / 4)
     assert stand.pipelines[0].mirror is window.controls.mirror.isChecked()
     assert len(stand.made) == 1
