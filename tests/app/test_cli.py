@@ -137,6 +137,18 @@ def test_a_folder_can_be_given_as_model(clip: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["frames_sharpened"] == 2
 
 
+def test_blas_is_told_not_to_spin_before_numpy_is_loaded() -> None:
+    code = """
+import os, sys, types, sharpened_camera
+look = lambda: print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+sharpened_camera.cli = types.SimpleNamespace(main=look)
+from sharpened_camera.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    assert done.stdout.split() == ["1", "False"], done.stderr
+
+
 def test_enhance_a_picture(picture: Path, tmp_path: Path) -> None:
     target = tmp_path / "sharp.png"
     assert run("enhance", picture, target).returncode == 0

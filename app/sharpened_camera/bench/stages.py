@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from sharpen_core.capture.clip import ClipCamera
+from sharpen_core.crispness import USUAL_CRISPNESS, Crispener
 from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.engines.select import select_engine
 from sharpen_core.frame import Pixels, Size
@@ -40,6 +41,7 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
         "BGR to RGB": around["rgb"],
         f"network: {label}": network_ms,
         "around the network: cut, blend, copy": assemble_ms,
+        "crispen all of it": around["crispen"],
         "RGB to I420, for a virtual camera": around["i420"],
         "(decode H.264 and to RGB, for a clip)": around["clip"],
         f"({UNSHARP})": around["unsharp"],
@@ -53,10 +55,13 @@ def _steps_around(picture: Pixels, clip: ClipCamera) -> dict[str, Callable[[], o
     """The steps before and after the network, as the adapters of cameras and outputs do them."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _WEBCAM_JPEG_QUALITY])[1]
+    crispener = Crispener(Size.of(picture))
+    crispener.crispness = USUAL_CRISPNESS
     even: Pixels = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
     return {
         "jpeg": lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR),
         "rgb": lambda: cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
+        "crispen": lambda: crispener.apply(picture),
         "i420": lambda: rgb_to_i420(even),
         "clip": clip.read,
         "unsharp": lambda: unsharp(picture),

@@ -47,7 +47,7 @@ def test_a_way_that_does_not_work_here_says_why(options: BenchOptions) -> None:
 
 def test_stages_come_in_the_order_of_a_frame(options: BenchOptions) -> None:
     stages = [row.stage for row in measure_stages(options, quiet)]
-    assert [stage.split()[0] for stage in stages[:5]] == ["decode", "BGR", "network:", "around", "RGB"]
+    assert [stage.split()[0] for stage in stages[:6]] == ["decode", "BGR", "network:", "around", "crispen", "RGB"]
 
 
 def test_the_still_scene_is_still_but_for_noise(tmp_path: Path) -> None:
