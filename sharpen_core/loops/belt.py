@@ -11,6 +11,7 @@ from sharpen_core.events import Event, Paused, Resumed
 from sharpen_core.frame import Frame, Size
 from sharpen_core.governing.punctuality import Punctuality
 from sharpen_core.governing.rungs import Rung
+from sharpen_core.loops.bypass import Bypass
 from sharpen_core.placeholder import Standby
 from sharpen_core.reopen import RETRIES_S
 from sharpen_core.slot import Slot
@@ -121,6 +122,7 @@ class Belt:
         self.newest: Preview | None = None
         self.stats = Stats()
         self.watch = Watch(options.pause_after_s)
+        self._bypass = Bypass()
         self._handing_over = threading.Lock()
         self._handed_seq = -1
 
@@ -128,6 +130,11 @@ class Belt:
     def passing_by(self) -> bool:
         """Whether frames go past the engine, as they came."""
         return not self.options.lossless and (self.unsharpened or self.punctuality.late)
+
+    def past_the_network(self, frame: Frame) -> Ready:
+        """A frame on its way out in which the network has no part."""
+        after = self._bypass.treated(frame, self.strength * self.crispness)
+        return Ready(Preview(frame, after), 0, time.monotonic_ns())
 
     def claim(self, frame: Frame) -> bool:
         """Whether a frame may go out: neither it nor a later one was handed over. From then on it was."""

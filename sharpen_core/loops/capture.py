@@ -10,7 +10,7 @@ from sharpen_core.capture.base import Camera, CameraFormat, EndOfClip
 from sharpen_core.errors import CameraError, CameraNotFound
 from sharpen_core.events import CameraBack, CameraLost, CameraOpened
 from sharpen_core.frame import Frame, Pixels
-from sharpen_core.loops.belt import Belt, Preview, Ready
+from sharpen_core.loops.belt import Belt
 from sharpen_core.reopen import Backoff, Loss, describe_loss
 
 _STALE_READ_S = 0.004  # faster than any camera delivers: it was waiting in the driver
@@ -77,7 +77,7 @@ class CaptureLoop:
         self._seq += 1
         belt.captured = frame
         if belt.passing_by:
-            belt.hand_over(Ready(Preview(frame, frame), 0, time.monotonic_ns()))
+            belt.hand_over(belt.past_the_network(frame))
         belt.to_sharpen.put(frame)
 
     def _goes_on(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sharpen_core.errors import OutputError
 from sharpen_core.events import PassingThrough, Sharpening
 from sharpen_core.frame import Frame, Size
-from sharpen_core.loops.belt import Belt, Preview, Ready
+from sharpen_core.loops.belt import Belt, Ready
 from sharpen_core.loops.outlet import Outlet
 from sharpen_core.output.base import Output
 from sharpen_core.slot import SlotTimeout
@@ -113,7 +113,7 @@ class OutputLoop:
         if self._engine_is_late():
             belt.punctuality.missed()  # first, so that capture hands on what comes after
             if (frame := belt.captured) and belt.claim(frame):
-                self._forward(Ready(Preview(frame, frame), 0, time.monotonic_ns()))
+                self._forward(belt.past_the_network(frame))
             return
         self._timeout_s = _IDLE_S if belt.awake.is_set() else _PAUSED_S
         standby = belt.standby

@@ -22,7 +22,8 @@ CELL_PX = 16
 # How far the network is taken to see. Both of ours see further (32 and 80 px), but 8 px inside the edge of a crop their results differ
 # from the whole frame's by 0.3 levels on average and 4 at the 99th percentile, 16 px inside by 0.2-0.3 and 2-4.
 REACH_PX = 8
-REFRESH_FRAMES = 60  # about two seconds: as old as anything may become
+REFRESH_FRAMES = 150  # about five seconds: as old as anything should become
+_MOST_PATIENCE = 2 * REFRESH_FRAMES
 WINDOW_EVERY = 2  # one window of a frame in so many is computed because of small differences or of age
 WINDOW_SHARE = 1 / 3  # of the frame's height
 # Heights and widths in frame heights. On ten clips, most with much movement, the average frame cost 0.63 of a whole one with 18 shapes
@@ -73,6 +74,8 @@ class Patchwork:
         side = max(1, (round(height * WINDOW_SHARE) - 2 * layout.margin_px) // layout.cell_px)
         self._windows = [np.arange(0, length, side) for length in layout.grid]
         self._window_side = side
+        # From this age on cells have their turn, so that all of them have had it in time although windows are computed one after the other.
+        self._due = max(REFRESH_FRAMES // 2, REFRESH_FRAMES - WINDOW_EVERY * self._windows[0].size * self._windows[1].size)
         self._ring = np.ones((2 * math.ceil(layout.reach_px / layout.cell_px) + 1,) * 2, np.uint8)
         self.computed_px = 0
         """Pixels of the rectangles that were computed for the last frame."""
@@ -102,8 +105,10 @@ class Patchwork:
         self._number += 1
         self.computed_px = 0
         part = self._focus.part(area) if area < 1 else None
-        wanted = self._wanted(changes, part)
-        rectangles = None if self._outdated else self._rectangles(wanted, area)
+        needed, besides = self._wanted(changes, part)
+        rectangles = None if self._outdated else self._rectangles(needed | besides, area)
+        if rectangles is None and not self._outdated and besides.any() and self.oldest < _MOST_PATIENCE:
+            rectangles = self._rectangles(needed, area)  # what can wait is no reason to compute everything
         self._outdated = False
         if rectangles is None:
             after = self._compute_whole(pixels)
@@ -114,19 +119,23 @@ class Patchwork:
                 self._compute(rectangle, pixels, padded, after)
         return part.blend(self._plain(pixels), after) if part else after
 
-    def _wanted(self, changes: Changes, part: Part | None) -> Cells:
-        """The cells to compute now."""
+    def _wanted(self, changes: Changes, part: Part | None) -> tuple[Cells, Cells]:
+        """The cells to compute now, and those that had better be, but can wait."""
         inside = part.cells(self.layout) if part else np.ones(self.layout.grid, np.bool_)
+        window = np.zeros_like(inside)
         if not self._reuse:
-            return inside
-        wanted = changes.moving
+            return inside, window
         if self._number % WINDOW_EVERY == 0 and not changes.unknown.all():
-            wanted = wanted | self._window(changes.mild, inside)
-        # What changed also changes the result around it.
-        self._asking = cv2.dilate(wanted.astype(np.uint8), self._ring).astype(np.bool_) | changes.unknown
+            window = self._with_surroundings(self._window(changes.mild, inside))
+        now = self._with_surroundings(changes.moving) | changes.unknown
+        self._asking = now | window
         if part:
             self._miss(self._asking & ~inside)
-        return (self._asking | self._missing) & inside
+        return (now | self._missing) & inside, window & inside
+
+    def _with_surroundings(self, cells: Cells) -> Cells:
+        """What changed also changes the result around it."""
+        return cv2.dilate(cells.astype(np.uint8), self._ring).astype(np.bool_)
 
     def _miss(self, cells: Cells) -> None:
         """Takes note of cells that change where nothing is sharpened, so that later changes can still be told."""
@@ -142,14 +151,14 @@ class Patchwork:
 
     def _window(self, mild: Cells, inside: Cells) -> Cells:
         """The part of the frame that most needs another look although nothing moves in it; empty if none does."""
-        old = np.clip(2 * self._age / REFRESH_FRAMES - 1, 0, 1) + 4 * (self._age > REFRESH_FRAMES)
+        old = np.clip((self._age - self._due) / (REFRESH_FRAMES - self._due), 0, 1) + 4 * (self._age > REFRESH_FRAMES)
         score = np.add.reduceat(np.add.reduceat((mild + old) * inside, self._windows[0], axis=0), self._windows[1], axis=1)
         chosen = np.zeros_like(mild)
         row, column = np.unravel_index(int(score.argmax()), score.shape)
         if score[row, column] > 0:
             top, left = self._windows[0][row], self._windows[1][column]
             box = np.s_[top : top + self._window_side, left : left + self._window_side]
-            chosen[box] = mild[box] | (self._age[box] > REFRESH_FRAMES // 2)
+            chosen[box] = mild[box] | (self._age[box] > self._due)
         return chosen
 
     def _rectangles(self, wanted: Cells, area: float) -> list[Rectangle] | None:

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import pytest
 from scripted import SIZE, ScriptedCamera, ScriptedOutput, ScriptedRestorer
@@ -403,6 +404,30 @@ def test_an_engine_that_is_late_while_networks_are_loaded_is_let_alone_until_the
     until(lambda: kinds(output)[-1])
     pipeline.stop()
     assert pipeline.snapshot().rung == "the network"
+
+
+def test_what_goes_past_the_network_is_crispened_too(release: threading.Event) -> None:
+    """A late engine must not be seen more than it has to: one look for all frames. With the strength at zero the very pixels go out."""
+
+    class Striped(ScriptedCamera):
+        def read(self) -> np.ndarray:
+            super().read()
+            return stripes
+
+    stall = Stalling(release, 5)
+    row = np.arange(SIZE.width) // 4 % 2 * 60 + 90
+    stripes = cv2.GaussianBlur(np.repeat(np.broadcast_to(row, SIZE)[..., None], 3, axis=2).astype(np.uint8), (0, 0), 1.0)
+    camera, output = Striped(before_read=lambda number: time.sleep(0.02)), ScriptedOutput()
+    pipeline = Pipeline(camera, lambda size: ScriptedRestorer(size, stall), [output])
+    pipeline.crispness = 0.5
+    pipeline.start()
+    until(lambda: len(output.frames) > 30)
+    last = output.frames[-1].pixels
+    assert last.std() > 1.05 * stripes.std()
+    pipeline.strength = 0.0
+    until(lambda: np.array_equal(output.frames[-1].pixels, stripes))
+    release.set()
+    pipeline.stop()
 
 
 def test_the_governor_goes_down_the_ladder_says_why_and_counts_the_seconds() -> None:
