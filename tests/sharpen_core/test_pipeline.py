@@ -415,7 +415,7 @@ def test_what_goes_past_the_network_is_crispened_too(release: threading.Event) -
             return stripes
 
     stall = Stalling(release, 5)
-    row = np.arange(SIZE.width) // 4 % 2 * 60 + 90
+    row = np.where(np.arange(SIZE.width) < SIZE.width // 2, 90, np.arange(SIZE.width) // 4 % 2 * 60 + 90)
     stripes = cv2.GaussianBlur(np.repeat(np.broadcast_to(row, SIZE)[..., None], 3, axis=2).astype(np.uint8), (0, 0), 1.0)
     camera, output = Striped(before_read=lambda number: time.sleep(0.02)), ScriptedOutput()
     pipeline = Pipeline(camera, lambda size: ScriptedRestorer(size, stall), [output])
