@@ -3,8 +3,9 @@
 It is never mirrored, whatever the user chose: text has to stay readable.
 """
 
+import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ _NAME: Colour = (98, 115, 147)
 _FINE = 4  # the mark is drawn so many times larger and scaled down, for smooth edges
 _COARSE = 8
 _SMALLEST_TEXT_PX = 7
+_drawing = threading.Lock()  # a font is not made for several threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +40,33 @@ class Standby:
     detail: str
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def draw_placeholder(size: Size, standby: Standby) -> Pixels:
     """Draws the picture: (size.height, size.width, 3) uint8 RGB, read-only and shared by all who ask for the same one.
 
-    Takes some milliseconds the first time.
+    Takes tens of milliseconds the first time. Any thread may ask.
     """
+    with _drawing:
+        return _drawn(size, standby)
+
+
+def _drawn(size: Size, standby: Standby) -> Pixels:
     unit = min(size.height / 720, size.width / 960)  # pixels for a unit of the plan, which is 720 units high
-    font = cv2.FontFace("sans")
-    title = _wrapped(standby.title, font, round(54 * unit), 620, 0.86 * size.width)
-    detail = _wrapped(standby.detail, font, round(30 * unit), 400, 0.8 * size.width)
+    title = _wrapped(standby.title, round(54 * unit), 620, 0.86 * size.width)
+    detail = _wrapped(standby.detail, round(30 * unit), 400, 0.8 * size.width)
     height = 132 + 46 + 66 * len(title) + 10 + 42 * len(detail)
     top = size.height / 2 - height * unit / 2 - 10 * unit
     pixels = _ground(size, (top + 66 * unit) / size.height)
     _place_mark(pixels, round(132 * unit), size.width / 2, top + 66 * unit)
     baseline = top + (132 + 46 + 46) * unit
     for line in title:
-        _write(pixels, line, baseline, _TITLE, font, round(54 * unit), 620)
+        _write(pixels, line, baseline, _TITLE, round(54 * unit), 620)
         baseline += 66 * unit
     baseline += (10 - 66 + 46 + 12) * unit
     for line in detail:
-        _write(pixels, line, baseline, _DETAIL, font, round(30 * unit), 400)
+        _write(pixels, line, baseline, _DETAIL, round(30 * unit), 400)
         baseline += 42 * unit
-    _write(pixels, "Sharpened Camera", size.height - 34 * unit, _NAME, font, round(22 * unit), 500)
+    _write(pixels, "Sharpened Camera", size.height - 34 * unit, _NAME, round(22 * unit), 500)
     pixels.flags.writeable = False
     return pixels
 
@@ -131,32 +137,40 @@ def _rounded(
             cv2.circle(picture, (x, y), r, colour, -1)
 
 
-def _wrapped(text: str, font: cv2.FontFace, size_px: int, weight: int, room_px: float) -> list[str]:
+def _wrapped(text: str, size_px: int, weight: int, room_px: float) -> list[str]:
     """Breaks a text into as few lines as fit, at its spaces, the lines as even as can be: no word stands alone."""
-    widest = _lines(text, font, size_px, weight, room_px)
+    widest = _lines(text, size_px, weight, room_px)
     rooms = (room_px * share / 10 for share in range(4, 10))
-    even = (_lines(text, font, size_px, weight, room) for room in rooms)
+    even = (_lines(text, size_px, weight, room) for room in rooms)
     return next((lines for lines in even if len(lines) == len(widest)), widest)
 
 
-def _lines(text: str, font: cv2.FontFace, size_px: int, weight: int, room_px: float) -> list[str]:
+def _lines(text: str, size_px: int, weight: int, room_px: float) -> list[str]:
     lines: list[str] = []
+    length_px, space_px = 0, _width_px("a b", size_px, weight) - _width_px("ab", size_px, weight)
     for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _width_px(longer, font, size_px, weight) <= room_px:
-            lines[-1] = longer
+        word_px = _width_px(word, size_px, weight)  # word by word: each is measured once, and measuring is slow
+        if lines and length_px + space_px + word_px <= room_px:
+            lines[-1], length_px = f"{lines[-1]} {word}", length_px + space_px + word_px
         else:
             lines.append(word)
+            length_px = word_px
     return lines
 
 
-def _width_px(text: str, font: cv2.FontFace, size_px: int, weight: int) -> int:
-    left, _, width, _ = cv2.getTextSize((8192, 8192), text, (0, 0), font, max(1, size_px), weight)
+@cache
+def _font() -> cv2.FontFace:
+    return cv2.FontFace("sans")
+
+
+@lru_cache(maxsize=200)
+def _width_px(text: str, size_px: int, weight: int) -> int:
+    left, _, width, _ = cv2.getTextSize((8192, 8192), text, (0, 0), _font(), max(1, size_px), weight)
     return left + width
 
 
-def _write(pixels: Pixels, text: str, baseline: float, colour: Colour, font: cv2.FontFace, size_px: int, weight: int) -> None:
+def _write(pixels: Pixels, text: str, baseline: float, colour: Colour, size_px: int, weight: int) -> None:
     """Writes a line in the middle; text that nobody could read is left out."""
     if size_px >= _SMALLEST_TEXT_PX:
-        left = (pixels.shape[1] - _width_px(text, font, size_px, weight)) / 2
-        cv2.putText(pixels, text, (round(left), round(baseline)), colour, font, size_px, weight)
+        left = (pixels.shape[1] - _width_px(text, size_px, weight)) / 2
+        cv2.putText(pixels, text, (round(left), round(baseline)), colour, _font(), size_px, weight)

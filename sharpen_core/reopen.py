@@ -37,14 +37,14 @@ class Loss:
     standby: Standby
 
 
+UNPLUGGED = Standby("Camera unplugged", "Plug it in again: the picture comes back by itself.")
 SILENT = Standby("No picture from the camera", "If it does not come back by itself, unplug the camera and plug it in again.")
 
 
 def describe_loss(name: str, error: CameraError) -> Loss:
     """Words for why the camera `name` delivers no frames, or cannot be opened again."""
     if isinstance(error, CameraUnplugged | CameraNotFound):  # the one from reading, the other from opening again: one loss
-        standby = Standby("Camera unplugged", "Plug it in again: the picture comes back by itself.")
-        return Loss(f"the camera '{name}' was unplugged", "Plug it in again: it is then used again by itself", standby)
+        return Loss(f"the camera '{name}' was unplugged", "Plug it in again: it is then used again by itself", UNPLUGGED)
     if isinstance(error, CameraBusy):
         standby = Standby("Camera in use by another program", "Close that program: the picture comes back by itself.")
         return Loss(error.message, "Close that program, or choose another camera", standby)

@@ -1,12 +1,13 @@
 """What goes out while no frame comes from the camera: the last good one at once, then a picture that says what is wrong."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sharpen_core.frame import Frame, Size
 from sharpen_core.placeholder import Standby, draw_placeholder
-from sharpen_core.reopen import SILENT
+from sharpen_core.reopen import SILENT, UNPLUGGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,16 @@ class Patience:
     stalled_after_s: float = 2.0
     beat_s: float = 1.0
     first_beats: int = 10
+
+
+def draw_ahead(size: Size) -> None:
+    """Draws the placeholders that are most likely to be needed, in a thread of its own: a busy computer takes half a second for one."""
+
+    def draw() -> None:
+        for standby in (UNPLUGGED, SILENT):
+            draw_placeholder(size, standby)
+
+    threading.Thread(target=draw, name="draw", daemon=True).start()
 
 
 class Stopgap:
@@ -59,14 +70,13 @@ class Stopgap:
         patience, now_s = self._patience, self._clock()
         if standby is None and self._last and camera_silent_s >= patience.stalled_after_s:
             standby = SILENT
-        placeholder = draw_placeholder(size, standby) if standby else None  # also before its time has come: it takes a while, once
-        if placeholder is not None and (self._last is None or now_s - self._live_s >= patience.hold_s):
+        if standby and (self._last is None or now_s - self._live_s >= patience.hold_s):
             if standby != self._shown:
                 self._beats = 0
             elif self._beats >= patience.first_beats and now_s - self._shown_s < patience.beat_s:
                 return None
             self._shown, self._shown_s, self._beats = standby, now_s, self._beats + 1
-            return self._again(Frame(placeholder, 0, 0))
+            return self._again(Frame(draw_placeholder(size, standby), 0, 0))
         if self._last and (standby or camera_silent_s >= patience.repeat_after_s):
             return self._again(self._last)
         return None

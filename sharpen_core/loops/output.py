@@ -10,13 +10,14 @@ from sharpen_core.loops.belt import Belt, Ready
 from sharpen_core.loops.outlet import Outlet
 from sharpen_core.output.base import Output
 from sharpen_core.slot import SlotTimeout
-from sharpen_core.stopgap import Stopgap
+from sharpen_core.stopgap import Stopgap, draw_ahead
 
 _WAIT_S = 0.25  # for a frame, before something else is looked for to send
 _TOLD_AFTER_NS = 1_000_000_000  # shorter lateness is over before anybody could read of it
 _IDLE_S = 0.1  # how often to look what to send while no frame comes
 _PAUSED_S = 0.05  # and whether somebody watches: the picture has to be back within 0.2 s
 _COUNT_EVERY_S = 0.5
+_DRAW_AHEAD_AT = 30  # frames: not while everything is being loaded
 
 
 class OutputLoop:
@@ -36,7 +37,7 @@ class OutputLoop:
         self._stopgap = Stopgap(belt.options.patience)
         self._size = Size(0, 0)
         self._last_seq = -1
-        self._lateness_told = False
+        self._lateness_told = self._drawn_ahead = False
         self._count_at_s = 0.0
         self._timeout_s = _WAIT_S
 
@@ -81,6 +82,9 @@ class OutputLoop:
         belt.newest = ready.preview
         belt.stats.sent(frame.captured_ns, ready.waited_ns + began_ns - ready.ready_ns, time.monotonic_ns() - began_ns, ready.rung)
         self._stopgap.live(frame)
+        if belt.options.reopen_camera and not self._drawn_ahead and frame.seq >= _DRAW_AHEAD_AT:
+            self._drawn_ahead = True
+            draw_ahead(self._size)
         self._timeout_s = _WAIT_S
 
     def _count_left(self) -> None:

@@ -1,5 +1,7 @@
 """The parts that keep a session alive, one by one, with clocks of the tests' own."""
 
+import threading
+import time
 from dataclasses import dataclass
 
 import cv2
@@ -11,9 +13,9 @@ from hypothesis import strategies as st
 from sharpen_core.errors import CameraBusy, CameraDisconnected, CameraError, CameraNotFound, CameraUnplugged
 from sharpen_core.frame import Frame, Size
 from sharpen_core.placeholder import Standby, draw_placeholder
-from sharpen_core.reopen import SILENT, Backoff, describe_loss
+from sharpen_core.reopen import SILENT, UNPLUGGED, Backoff, describe_loss
 from sharpen_core.stats import Stats
-from sharpen_core.stopgap import Patience, Stopgap
+from sharpen_core.stopgap import Patience, Stopgap, draw_ahead
 from sharpen_core.watch import Watch
 
 SIZE = Size(90, 160)
@@ -195,3 +197,16 @@ def test_pauses_are_counted_and_left_out_of_the_rate() -> None:
     stats.paused()
     now_ns[0] += 3_000_000_000
     assert stats.snapshot(0).paused_s == 13.0
+
+
+def test_what_will_most_likely_be_needed_is_drawn_ahead() -> None:
+    size = Size(90, 161)
+    draw_ahead(size)
+    deadline = time.monotonic() + 10
+    while any(thread.name == "draw" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    before = draw_placeholder.cache_info()
+    for standby in (UNPLUGGED, SILENT):
+        draw_placeholder(size, standby)
+    assert draw_placeholder.cache_info().misses == before.misses
