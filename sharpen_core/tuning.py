@@ -1,8 +1,9 @@
-"""Which tiles are fastest on this very machine: measured once, in at most about 0.8 s, and remembered.
+"""Which tiles are fastest on this very machine: measured in at most about 0.8 s, and remembered.
 
 A server's caches are large and whole frames win there; on a laptop, or for a wider network, smaller tiles may. The default plan stays
-unless another one is clearly faster. What was measured while the machine did other things is not trusted: it is measured again, at the
-next starts, a few times at most.
+unless another one is clearly faster. The first time, when every model may have to be measured before anything is sharpened, there is only
+a glance. What came of that, or was measured while the machine did other things, is measured again when the model is next begun with, a few
+times at most.
 """
 
 import hashlib
@@ -23,8 +24,11 @@ from sharpen_core.restorer import Restorer
 from sharpen_core.tiling import TILE_WORKING_BYTES, plan_tiles
 from sharpen_core.tuning_cache import Setup, Tuned, TuningCache
 
-BUDGET_S = 0.8
-"""How long to measure, compiling included; what has begun is ended: at most one compilation and one frame of each of two plans."""
+BUDGET_S, GLANCE_S = 0.8, 0.2
+"""How long to measure, and how long the first time, compiling included.
+
+What has begun is ended: at most one compilation and one frame of each of two plans.
+"""
 LEAST_GAIN = 0.05
 _CLEAR_ROUNDS, _MOST_ROUNDS = 5, 9
 _LOST_AFTER = 3
@@ -79,7 +83,12 @@ def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measur
     known = cache.get(setup)
     if not measure or (known and (known.sure or known.tries >= _MOST_TRIES)):
         return known
-    outcome = find_fastest(candidates(size, model.manifest), lambda most_px: Restorer(model, engine, size, most_px=most_px), size)
+    outcome = find_fastest(
+        candidates(size, model.manifest),
+        lambda most_px: Restorer(model, engine, size, most_px=most_px),
+        size,
+        budget_s=BUDGET_S if known else GLANCE_S,
+    )
     tries = known.tries + 1 if known else 1
     tuned = Tuned(most_px=outcome.most_px, frame_ms=round(outcome.frame_ms, 3), sure=outcome.sure, tries=tries)
     cache.put(setup, tuned)
@@ -87,10 +96,10 @@ def tune(model: Model, engine: Engine, size: Size, cache: TuningCache, *, measur
 
 
 def known_ms(models: Sequence[Model], engine: Engine, size: Size, cache: TuningCache) -> dict[str, float]:
-    """Returns milliseconds for a frame, by the model's name, of those that were surely measured here earlier, or as often as is tried."""
+    """Returns milliseconds for a frame, by the model's name, of those that were measured here earlier."""
     setups = {model.name: setup_of(model, engine, size) for model in models}
     found = {name: cache.get(setup) for name, setup in setups.items() if setup}
-    return {name: tuned.frame_ms for name, tuned in found.items() if tuned and (tuned.sure or tuned.tries >= _MOST_TRIES)}
+    return {name: tuned.frame_ms for name, tuned in found.items() if tuned}
 
 
 def setup_of(model: Model, engine: Engine, size: Size) -> Setup | None:

@@ -37,7 +37,7 @@ class Steering:
 
     def __init__(self, lineup: Lineup, size: Size, fps: float) -> None:
         self.size = size
-        self._workshop = Workshop(lineup, size)
+        self._lineup, self._workshop = lineup, Workshop(lineup, size)
         self._rhythm, self._cpu = Rhythm(fps), CpuMeter(lineup.cores)
         self._began_ns = self._switched_ns = time.monotonic_ns()
         self._samples = 0
@@ -49,6 +49,7 @@ class Steering:
         self._broken: dict[str, SharpenError] = {}
         if len(lineup.makers) > 1:
             self._get_to_know(list(lineup.makers), forecast)
+        self._began_ns = self._switched_ns = time.monotonic_ns()
         self._governor = Governor(forecast, *self._first_rung(list(lineup.makers), forecast))
         for model in self._workshop.models:
             self._governor.loaded(model)
@@ -133,16 +134,15 @@ class Steering:
         """Loads and times what was never measured here, the lightest first, while frames go out as they come.
 
         Once, so that it need not be done beside sharpened frames, which would then be late; no longer than some seconds, and nothing that
-        is heavier than what is already too much.
+        is not hoped to hold the camera's rate with the whole picture. When there is room for it later, it is loaded then.
         """
         for model in reversed(models):
-            if time.monotonic_ns() - self._began_ns > _KNOWING_NS:
+            whole = next(index for index, rung in enumerate(forecast.ladder) if rung.model == model)
+            hopeless = self._costs.measured_models and self._costs.of(whole) > forecast.budget_ms(whole)
+            if hopeless or time.monotonic_ns() - self._began_ns > _KNOWING_NS:
                 return
-            if model in self._costs.measured_models or not self._load(model, trials=True):
-                continue
-            least = max(index for index, rung in enumerate(forecast.ladder) if rung.model == model and rung.every == 1)
-            if self._costs.of(least) > forecast.budget_ms(least):
-                return
+            if model not in self._costs.measured_models:
+                self._load(model, trials=True)
 
     def _first_rung(self, models: list[str], forecast: Forecast) -> tuple[int, str]:
         """Returns the rung to begin with, whose model is loaded, and why.
@@ -159,13 +159,16 @@ class Steering:
         raise self._broken[models[-1]]
 
     def _load(self, model: str, *, trials: bool) -> bool:
-        """Whether a model could be loaded; what it takes is known then, if it was tried."""
+        """Whether a model could be loaded; what it takes is known then, if it was measured or tried."""
         try:
-            made = self._workshop.make(model) if trials else self._workshop.make(model, trials=0)
+            self._workshop.make(model)
+            whole_ms = self._lineup.whole_ms(self.size).get(model)  # perhaps just measured, to choose its tiles
+            if whole_ms is None and trials:
+                whole_ms = self._workshop.try_out(model)
         except SharpenError as error:
             log.warning("the model %s cannot be loaded: %s", model, error)
             self._broken[model] = error
             return False
-        if trials:
-            self._costs.measured(model, made.whole_ms)
+        if whole_ms is not None:
+            self._costs.measured(model, whole_ms)
         return True

@@ -64,15 +64,21 @@ class Workshop:
         """What was made of a model, if it was."""
         return self._made.get(model)
 
-    def make(self, model: str, *, trials: int = len(_TRIALS)) -> Made:
-        """Loads and tries a model in this thread.
+    def make(self, model: str) -> None:
+        """Loads a model in this thread.
 
         Raises:
-            EngineError, ModelError: it cannot be loaded, or fails.
+            EngineError, ModelError: it cannot be loaded.
         """
-        made = self._make(model, trials)
-        self._made[model] = made.sharpener
-        return made
+        self._made[model] = self._lineup.makers[model](self.size)
+
+    def try_out(self, model: str) -> float:
+        """Returns the shortest time, in milliseconds, that a model that was made takes for a whole frame.
+
+        Raises:
+            EngineError: it fails.
+        """
+        return self._tried(self._made[model])
 
     def order(self, model: str) -> None:
         """Loads a model in a thread of its own, if none is being loaded."""
@@ -97,21 +103,20 @@ class Workshop:
 
     def _work(self, model: str) -> None:
         try:
-            self._finished = model, self._make(model, len(_TRIALS))
+            sharpener = self._lineup.makers[model](self.size)
+            self._finished = model, Made(model, sharpener, self._tried(sharpener))
         except SharpenError as error:
             self._finished = model, error
         except Exception as error:
             log.exception("unexpected error while loading the model %s", model)
             self._finished = model, SharpenError(f"internal error while loading the model: {error!r}")
 
-    def _make(self, model: str, trials: int) -> Made:
-        sharpener = self._lineup.makers[model](self.size)
+    def _tried(self, sharpener: Sharpener) -> float:
         times_ms: list[float] = []
-        for level in _TRIALS[:trials]:
+        for level in _TRIALS:
             picture = np.full((*self.size, 3), level, np.uint8)
             began_ns = time.monotonic_ns()
             sharpener.sharpen(picture, 1.0)
             times_ms.append((time.monotonic_ns() - began_ns) / 1e6)
-        if trials:
-            sharpener.forget()  # what it learned of grey pictures does not hold for the camera's
-        return Made(model, sharpener, min(times_ms, default=0.0))
+        sharpener.forget()  # what it learned of grey pictures does not hold for the camera's
+        return min(times_ms)

@@ -152,19 +152,22 @@ def test_it_is_measured_and_remembered(tmp_path) -> None:
 def test_what_is_sure_is_measured_once_and_what_is_not_three_times(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, engine, cache = find_model("fast"), select_engine("openvino", 1, "f32"), TuningCache(tmp_path / "tuning.json")
     measured: list[Size] = []
+    budgets_s: list[float] = []
 
-    def find(plans, restorer_for, size: Size) -> tuning.Outcome:
+    def find(plans, restorer_for, size: Size, *, budget_s: float) -> tuning.Outcome:
         measured.append(size)
+        budgets_s.append(budget_s)
         return tuning.Outcome(None, 9.0, sure=size != SIZE)
 
     monkeypatch.setattr(tuning, "find_fastest", find)
-    for tried in range(1, 6):
+    for _ in range(5):
         for size in (SIZE, Size(8, 8)):
             assert tune(model, engine, size, cache).frame_ms == 9.0
-        assert known_ms([model], engine, SIZE, cache) == ({} if tried < 3 else {model.name: 9.0})
+        assert known_ms([model], engine, SIZE, cache) == {model.name: 9.0}
     assert measured.count(SIZE) == 3
     assert measured.count(Size(8, 8)) == 1
     assert known_ms([model], engine, Size(8, 8), cache) == {model.name: 9.0}
+    assert budgets_s == [tuning.GLANCE_S, tuning.GLANCE_S, tuning.BUDGET_S, tuning.BUDGET_S]
 
 
 def test_an_engine_that_computes_nothing_is_not_measured(tmp_path) -> None:

@@ -130,7 +130,9 @@ def test_a_failing_network_gives_way_and_the_next_one_is_loaded_meanwhile() -> N
 
 
 def test_what_was_learned_of_trial_pictures_is_forgotten() -> None:
-    made = Workshop(Lineup({"tried": ScriptedRestorer}), SIZE).make("tried")
-    assert made.whole_ms > 0
-    assert isinstance(made.sharpener, ScriptedRestorer)
-    assert made.sharpener.remembered == 0
+    workshop = Workshop(Lineup({"tried": ScriptedRestorer}), SIZE)
+    workshop.make("tried")
+    assert workshop.try_out("tried") > 0
+    sharpener = workshop.get("tried")
+    assert isinstance(sharpener, ScriptedRestorer)
+    assert sharpener.remembered == 0
