@@ -87,31 +87,32 @@ class Crispener:
             return pixels
         height, width = pixels.shape[:2]
         rows = max(1, _STRIP_PX // width)
-        if height <= rows + 2 * REACH_PX:
-            return self._crisp(pixels)
         crisp = np.empty_like(pixels)
         for top in range(0, height, rows):
-            above = min(top, REACH_PX)
-            part = self._crisp(pixels[top - above : top + rows + REACH_PX])
-            crisp[top : top + rows] = part[above : above + rows]
+            above, strip = min(top, REACH_PX), slice(top, min(height, top + rows))
+            luma = cv2.cvtColor(pixels[top - above : strip.stop + REACH_PX], cv2.COLOR_RGB2GRAY)
+            wanted = slice(above, above + strip.stop - top)
+            before, after = luma[wanted], self._crisp(luma)[wanted]
+            cv2.add(pixels[strip], _grey(cv2.subtract(after, before)), dst=crisp[strip])
+            cv2.subtract(crisp[strip], _grey(cv2.subtract(before, after)), dst=crisp[strip])
         return crisp
 
-    def _crisp(self, pixels: Pixels) -> Pixels:
-        luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        mean = self._smooth(luma)
-        brighter = cv2.addWeighted(luma, 1, mean, -1, -self._core)
-        darker = cv2.addWeighted(mean, 1, luma, -1, -self._core)
-        crisp = cv2.addWeighted(cv2.addWeighted(luma, 1, brighter, self.gain, 0), 1, darker, -self.gain, 0)
+    def _crisp(self, luma: cv2.typing.MatLike) -> cv2.typing.MatLike:
+        mean, core = self._smooth(luma), np.full(luma.shape, self._core, np.uint8)
+        nearest = cv2.max(cv2.min(luma, cv2.add(mean, core)), cv2.subtract(mean, core))  # to the mean, as far as differences do not count
+        crisp = cv2.addWeighted(luma, 1 + self.gain, nearest, -self.gain, 0)
         top, bottom = cv2.dilate(luma, _RING), cv2.erode(luma, _RING)
-        crisp = cv2.min(crisp, cv2.addWeighted(top, 1 + OVERSHOOT, bottom, -OVERSHOOT, 1))
-        crisp = cv2.max(crisp, cv2.addWeighted(bottom, 1 + OVERSHOOT, top, -OVERSHOOT, -1))
-        more, less = (cv2.cvtColor(change, cv2.COLOR_GRAY2RGB) for change in (cv2.subtract(crisp, luma), cv2.subtract(luma, crisp)))
-        return np.asarray(cv2.subtract(cv2.add(pixels, more), less), np.uint8)
+        room = cv2.convertScaleAbs(cv2.subtract(top, bottom), alpha=OVERSHOOT, beta=1)
+        return cv2.max(cv2.min(crisp, cv2.add(top, room)), cv2.subtract(bottom, room))
 
     def _smooth(self, luma: cv2.typing.MatLike) -> cv2.typing.MatLike:
         for side in self._boxes:
             luma = cv2.blur(luma, (side, side))
         return luma
+
+
+def _grey(luma: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    return cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB)
 
 
 def _read(pixels: Pixels) -> tuple[float, float]:
