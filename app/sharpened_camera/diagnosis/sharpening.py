@@ -3,7 +3,7 @@
 from sharpen_core.engines.select import AUTOMATIC, select_engine
 from sharpen_core.errors import ModelError, SharpenError
 from sharpen_core.frame import Size
-from sharpen_core.model_store import Model, find_model, list_models
+from sharpen_core.model_store import Model, find_family, list_models
 from sharpen_core.restorer import Restorer
 from sharpened_camera.diagnosis.computer import Computer
 from sharpened_camera.diagnosis.finding import Finding, Kind, Level
@@ -24,7 +24,7 @@ KINDS = (WORKS, FAILS, UNTRIED, WHOLE, DAMAGED, NONE)
 
 
 def check_engines(_: Computer) -> list[Finding]:
-    """Sharpens nothing yet: loads the default model into each engine."""
+    """Sharpens nothing yet: loads the lightest model into each engine."""
     return [_engine(name) for name in AUTOMATIC]
 
 
@@ -37,7 +37,7 @@ def check_models(_: Computer) -> list[Finding]:
 
 def _engine(name: str) -> Finding:
     try:
-        restorer = Restorer(find_model(None), select_engine(name), _TRIAL)
+        restorer = Restorer(find_family()[-1], select_engine(name), _TRIAL)
     except ModelError:
         return UNTRIED.found(name=name)
     except SharpenError as error:

@@ -483,10 +483,10 @@ def test_an_engine_that_does_not_work(bench, monkeypatch):
 
 
 def test_a_damaged_model_is_not_the_engines_fault(bench, monkeypatch):
-    def refuse(_):
+    def refuse():
         raise ModelCorrupt("the model 'fast' is damaged", "install it again")
 
-    monkeypatch.setattr(sharpening, "find_model", refuse)
+    monkeypatch.setattr(sharpening, "find_family", refuse)
     assert {finding.code for finding in sharpening.check_engines(bench.computer)} == {"engine-untried"}
 
 
