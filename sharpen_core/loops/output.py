@@ -133,13 +133,12 @@ class OutputLoop:
         return time.monotonic_ns() - frame.captured_ns >= belt.punctuality.limit_ns
 
     def _tell_lateness(self) -> None:
-        """Says once that the engine does not keep up, and once that it does again."""
+        """Says once that the engine does not keep up, and once that it does again; not while that is because networks are loaded."""
         belt, frame = self._belt, self._belt.in_work
         stuck_ns = time.monotonic_ns() - frame.captured_ns if frame else 0  # perhaps on its very first frame
-        late = belt.strength > 0 and max(belt.punctuality.missed_for_ns, stuck_ns) > _TOLD_AFTER_NS
+        late = belt.strength > 0 and not belt.punctuality.waits and max(belt.punctuality.missed_for_ns, stuck_ns) > _TOLD_AFTER_NS
         if late and not self._lateness_told:
-            why = "networks are being loaded" if belt.punctuality.waits else "the engine does not answer in time"
-            belt.on_event(PassingThrough(f"{why}, so the picture goes out unsharpened"))
+            belt.on_event(PassingThrough("the engine does not answer in time, so the picture goes out unsharpened"))
         elif self._lateness_told and not belt.passing_by:
             belt.on_event(Sharpening())
         self._lateness_told = late or (self._lateness_told and belt.passing_by)

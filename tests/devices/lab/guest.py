@@ -197,12 +197,12 @@ def grab(node: str, name: str) -> bool:
 
     give_up_s = time.monotonic() + 10
     capture = cv2.VideoCapture(node, cv2.CAP_V4L2)
-    while not capture.isOpened() and time.monotonic() < give_up_s:
+    good, picture = capture.read() if capture.isOpened() else (False, None)
+    while not good and time.monotonic() < give_up_s:
         time.sleep(0.2)
-        capture.open(node, cv2.CAP_V4L2)
+        good, picture = capture.read() if capture.open(node, cv2.CAP_V4L2) else (False, None)
     try:
         until_s = time.monotonic() + 2
-        good, picture = capture.read()
         while good and time.monotonic() < until_s:
             good, picture = capture.read()
         return good and cv2.imwrite(str(SHARE / f"{name}.png"), picture)
