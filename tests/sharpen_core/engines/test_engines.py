@@ -117,6 +117,7 @@ def test_ctrl_c_survives_networks_that_were_freed() -> None:
     """Two cores that are freed in the order in which they were made leave signal handlers a stack that is gone."""
     lines = (
         "import os, signal, time",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # also where the tests run in the background, deaf to it
         "from sharpen_core.engines.openvino import OpenVINOEngine",
         "from sharpen_core.frame import Size",
         "from sharpen_core.model_store import find_model",
