@@ -39,7 +39,6 @@ class Steering:
         self.size = size
         self._lineup, self._workshop = lineup, Workshop(lineup, size)
         self._rhythm, self._cpu = Rhythm(fps), CpuMeter(lineup.cores)
-        self._began_ns = self._switched_ns = time.monotonic_ns()
         self._samples = 0
         self._was_loading = False
         ladder = build_ladder(list(lineup.makers))
@@ -80,9 +79,10 @@ class Steering:
         """A frame has come, whatever is to happen to it."""
         self._rhythm.beat(frame.seq, frame.captured_ns)
         self._cpu.share()
-        if self._was_loading and not self.loading:
+        loading = self.loading
+        if self._was_loading and not loading:
             self._cpu.restart()  # loading took the processor for itself
-        self._was_loading = self.loading
+        self._was_loading = loading
         if finished := self._workshop.collect():
             if isinstance(finished, Made):
                 self._governor.loaded(finished.model, finished.whole_ms)
@@ -136,10 +136,11 @@ class Steering:
         Once, so that it need not be done beside sharpened frames, which would then be late; no longer than some seconds, and nothing that
         is not hoped to hold the camera's rate with the whole picture. When there is room for it later, it is loaded then.
         """
+        until_ns = time.monotonic_ns() + _KNOWING_NS
         for model in reversed(models):
             whole = next(index for index, rung in enumerate(forecast.ladder) if rung.model == model)
             hopeless = self._costs.measured_models and self._costs.of(whole) > forecast.budget_ms(whole)
-            if hopeless or time.monotonic_ns() - self._began_ns > _KNOWING_NS:
+            if hopeless or time.monotonic_ns() > until_ns:
                 return
             if model not in self._costs.measured_models:
                 self._load(model, trials=True)

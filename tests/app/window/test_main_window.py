@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -46,19 +47,13 @@ def test_space_stops_but_a_check_box_keeps_its_space(qtbot: QtBot, stand: Stand)
 
 def test_the_sliders_and_the_mirror_reach_the_running_pipeline(qtbot: QtBot, stand: Stand) -> None:
     window = opened(qtbot, stand).window
-    window.controls.strength.setValue(40)
-    assert stand.pipelines[0].strength == 0.4
-    assert window.controls.percent.text() == "40%"
-    window.controls.strength.setValue(0)
-    assert stand.pipelines[0].strength == 0
-    assert window.controls.percent.text() == "Off"
-    assert window.controls.crispness_percent.text() == f"{USUAL_CRISPNESS:.0%}"
-    window.controls.crispness.setValue(70)
-    assert stand.pipelines[0].crispness == 0.7
-    assert window.controls.crispness_percent.text() == "70%"
-    window.controls.crispness.setValue(0)
-    assert stand.pipelines[0].crispness == 0
-    assert window.controls.crispness_percent.text() == "Off"
+    controls, pipeline = window.controls, stand.pipelines[0]
+    assert controls.crispness_percent.text() == f"{USUAL_CRISPNESS:.0%}"
+    sliders = (("strength", controls.strength, controls.percent), ("crispness", controls.crispness, controls.crispness_percent))
+    for (name, slider, percent), (value, share) in itertools.product(sliders, ((40, "40%"), (70, "70%"), (0, "Off"))):
+        slider.setValue(value)
+        assert getattr(pipeline, name) == value / 100
+        assert percent.text() == share
     qtbot.mouseClick(window.controls.mirror, Qt.MouseButton.LeftButton, pos=window.controls.mirror.rect().center() / 4)
     assert stand.pipelines[0].mirror is window.controls.mirror.isChecked()
     assert len(stand.made) == 1
