@@ -27,7 +27,7 @@ SharpenError                        exit code
 ├── SettingsError                   70
 └── StopTimeout                     80
 
-30-39 belong to `sharpen-train`; 2 is a wrong command line; 130 and 143 are Ctrl-C and SIGTERM.
+1 is an error of the program itself; 30-39 belong to `sharpen-train`; 2 is a wrong command line; 130 and 143 are Ctrl-C and SIGTERM.
 """
 
 

@@ -15,6 +15,7 @@ from sharpen_core.frame import Size
 from sharpened_camera.bench.section import Section
 
 PROGRAM = "sharpened-camera"
+LOG_VARIABLE = "SHARPENED_CAMERA_LOG"
 
 app = typer.Typer(
     name=PROGRAM,
@@ -206,35 +207,48 @@ def _ask(question: str) -> bool:
     return typer.confirm(question)
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise SystemExit(143)
+class _Asked:
+    """Ends the program when somebody asks for that, and remembers it: what breaks on the way out is no error of its own."""
+
+    code: int | None = None
+
+    def __call__(self, number: int, _: object) -> NoReturn:
+        self.code = 128 + number
+        raise SystemExit(self.code)
 
 
 def main() -> NoReturn:
     """Runs the command line. Known errors are one line on stderr; none leaves a traceback."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminate)
-    logging.basicConfig(level=os.environ.get("SHARPENED_CAMERA_LOG", "CRITICAL").upper(), format="%(asctime)s %(name)s %(message)s")
+    asked = _Asked()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
     code: int | str | None = 0
     try:
+        logging.basicConfig(level=_log_level(), format="%(asctime)s %(name)s %(message)s")
         app(prog_name=PROGRAM)
-    except SharpenError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
+    except SystemExit as leaving:
+        code = leaving.code
     except BrokenPipeError:  # the reader of our output left, as in `| head`
         code = 141
     except Exception as error:
-        logging.getLogger(__name__).critical("unexpected error", exc_info=os.environ.get("SHARPENED_CAMERA_LOG") is not None)
-        print(
-            f"{PROGRAM}: internal error: {error!r}. Run it again with SHARPENED_CAMERA_LOG=debug and report what it prints.",
-            file=sys.stderr,
-        )
-        code = 70
-    except SystemExit as leaving:
-        code = leaving.code
+        code = _told(error) if asked.code is None else asked.code
     _leave(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _log_level() -> str:
+    wanted = os.environ.get(LOG_VARIABLE, "critical").upper()
+    if wanted not in logging.getLevelNamesMapping():
+        raise SharpenError(f"{LOG_VARIABLE} is '{wanted.lower()}'", "Make it debug, info, warning, error or critical")
+    return wanted
+
+
+def _told(error: Exception) -> int:
+    """Says an error in one line and returns its exit code."""
+    if not isinstance(error, SharpenError):
+        logging.getLogger(__name__).critical("unexpected error", exc_info=LOG_VARIABLE in os.environ)
+        error = SharpenError(f"internal error: {error!r}", f"Run it again with {LOG_VARIABLE}=debug and report what it prints")
+    print(f"{PROGRAM}: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _leave(code: int) -> NoReturn:

@@ -349,8 +349,12 @@ def run_with_camera(capture: FakeCapture, monkeypatch: pytest.MonkeyPatch, *argu
     monkeypatch.setattr(select, "find_camera", lambda text, path=None: device)
     monkeypatch.setattr(select, "OpenCVCamera", functools.partial(OpenCVCamera, capture=capture))
     monkeypatch.setattr("sharpen_core.capture.opencv.list_cameras", lambda: [device])
-    monkeypatch.setattr(cli, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["sharpened-camera", "run", "--camera", "Webcam", "--output", "none", *arguments])
+    return main_here(monkeypatch)
+
+
+def main_here(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(cli, "_leave", sys.exit)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with pytest.raises(SystemExit) as leaving:
@@ -411,6 +415,33 @@ def test_signals_end_it_quickly_and_cleanly(sent: signal.Signals, after_s: float
         if report["frames_sent"]:  # the recording up to then is complete and playable
             assert int(cv2.VideoCapture(str(target)).get(cv2.CAP_PROP_FRAME_COUNT)) == report["frames_sent"]
     assert {path.name for path in tmp_path.iterdir()} <= {"out.mp4"}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_what_breaks_because_of_a_signal_is_no_error(
+    sent: signal.Signals, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        try:
+            signal.raise_signal(sent)
+        except SystemExit as leaving:  # as a library's C code does
+            raise ImportError("cannot load module") from leaving
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert main_here(monkeypatch) == 128 + sent
+    assert capfd.readouterr().err == ""
+
+
+def test_an_unexpected_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "app", lambda **_: {}["a"])
+    assert main_here(monkeypatch) == 1
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert "internal error: KeyError('a')" in error
+
+
+def test_a_wrong_log_level() -> None:
+    assert_one_clear_line(run("models", env={**os.environ, "SHARPENED_CAMERA_LOG": "loud"}), 1, "loud", "debug")
 
 
 @pytest.mark.parametrize("after_s", [0.2, 1.0])

@@ -311,6 +311,21 @@ def test_stop_before_start_does_nothing() -> None:
     assert pipeline.state is State.IDLE
 
 
+def test_stop_after_a_start_that_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(ScriptedCamera(), ScriptedRestorer, [ScriptedOutput()])
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "sharpen":
+            raise KeyboardInterrupt
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.start()
+    pipeline.stop()
+
+
 def test_frames_of_another_size_get_their_own_restorer() -> None:
     class Growing(ScriptedCamera):
         def read(self) -> np.ndarray:
