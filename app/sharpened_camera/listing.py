@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sharpen_core.capture.base import CameraFormat
@@ -13,6 +14,8 @@ from sharpen_core.capture.devices import formats_of, list_cameras
 from sharpen_core.model_store import DEFAULT_MODEL, Manifest, Model, list_models
 from sharpen_core.output.pipewire.status import find_pipewire
 from sharpen_core.output.virtual_camera import virtual_camera_status
+
+_JPEG = "+jpeg"
 
 
 def print_devices(*, as_json: bool) -> None:
@@ -46,19 +49,27 @@ def _format(offer: CameraFormat) -> str:
 
 
 def print_models(*, as_json: bool) -> None:
-    """Prints the models with size, cost, precisions (and what each loads) and mean gain over the input; damaged ones go to stderr."""
+    """Prints the models, the costliest first, with size, cost and mean gain over the input; damaged ones go to stderr."""
     found, damaged = list_models()
     for error in damaged:
         print(f"sharpened-camera: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps([_listed(model) for model in found]))
         return
-    table = Table("name", "what it is", "weights", "kMAC/px", "precisions", "gain in dB over the input", box=None)
+    found.sort(key=lambda model: -model.manifest.kmac_per_px)
+    levels = list(dict.fromkeys(level.removesuffix(_JPEG) for model in found for level in model.manifest.scores))
+    table = Table("model", box=None, pad_edge=False)
+    for name in ("weights", "kMAC/px", *levels):
+        table.add_column(name, justify="right")
     for model in found:
-        name = f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
         m = model.manifest
-        table.add_row(name, m.title, f"{m.parameters:,}", f"{m.kmac_per_px:.1f}", _precisions(model), _gains(m))
-    Console(file=sys.stdout).print(table)
+        table.add_row(f"[bold]{escape(model.name)}", f"{m.parameters:,}", f"{m.kmac_per_px:.1f}", *(_gain(m, level) for level in levels))
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print("Columns of levels: mean gain in dB over the softened input, in brackets with JPEG besides.\n", style="dim")
+    for model in found:
+        console.print(f"[bold]{escape(model.name)}[/]: {escape(model.manifest.title)}; {_precisions(model)}")
+    console.print("\nWithout --model the program takes the sharpest that this machine holds at the camera's rate.")
 
 
 def _listed(model: Model) -> dict[str, Any]:
@@ -70,6 +81,7 @@ def _precisions(model: Model) -> str:
     return ", ".join(f"{precision} {model.graph_bytes(precision) / 1e6:.2f} MB" for precision in model.precisions)
 
 
-def _gains(manifest: Manifest) -> str:
-    gains = [f"{level} {score.psnr_db - score.input_psnr_db:+.1f}" for level, score in manifest.scores.items()]
-    return ", ".join(gains) or "not measured"
+def _gain(manifest: Manifest, level: str) -> str:
+    gains = {name: f"{score.psnr_db - score.input_psnr_db:+.1f}" for name, score in manifest.scores.items()}
+    with_jpeg = gains.get(level + _JPEG)
+    return gains.get(level, "") + (f" ({with_jpeg})" if with_jpeg else "")

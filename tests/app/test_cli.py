@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -119,6 +120,15 @@ def test_precisions_by_name_and_in_the_list(clip: Path) -> None:
     fast = next(model for model in json.loads(run("models", "--json").stdout) if model["name"] == "fast")
     assert fast["precisions"].keys() == {"f32", "bf16", "int8"}
     assert fast["precisions"]["f32"] == sum(fast["files"][name]["bytes"] for name in ("model.xml", "model.bin"))
+
+
+def test_models_are_listed_with_what_they_gain() -> None:
+    lines = run("models").stdout.splitlines()
+    rows = [line.split() for line in lines[1:4]]
+    assert lines[0].split() == ["model", "weights", "kMAC/px", "heavy", "medium", "low", "real", "blur"]
+    assert [row[0] for row in rows] == ["nafnet-tiny", "balanced", "fast"]
+    assert all(re.fullmatch(r"\+\d\.\d \(\+\d\.\d\)", " ".join(row[3:5])) for row in rows)
+    assert sum("int8" in line for line in lines) == 3
 
 
 def test_several_outputs_at_once_and_the_recording_is_complete(clip: Path, tmp_path: Path) -> None:

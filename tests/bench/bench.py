@@ -22,7 +22,7 @@ from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.model_store import find_model
 from sharpen_core.restorer import Restorer
 from sharpen_core.timing import Timing, race
-from sharpened_camera.bench.clips import MOVING, record_scene
+from sharpened_camera.bench.clips import MOVING, make_scene
 from sharpened_camera.bench.command import run_bench
 from sharpened_camera.bench.networks import chart
 from sharpened_camera.bench.options import SIZES, USUAL_SIZE
@@ -47,7 +47,7 @@ def start() -> None:
     """From the start of the process to its end after one sharpened frame: an upper bound of the time to the first frame."""
     took_s: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
-        clip = record_scene(Path(scratch), MOVING, USUAL_SIZE)
+        clip = make_scene(Path(scratch), MOVING, USUAL_SIZE)
         for _ in range(1 + RUNS):
             began_s = time.perf_counter()
             run_program("--camera", clip, "--fastest", "--frames", 1)

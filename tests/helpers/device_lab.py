@@ -53,7 +53,8 @@ class Machine:
         # Kernel and programs of the guest are processes of the host that take turns. On one processor a turn takes a quarter of the time.
         processor = max(os.sched_getaffinity(0))
         command = [
-            "taskset", "--cpu-list", processor, self._made / "linux", "mem=3G", "root=none", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
+            "taskset", "--cpu-list", processor,
+            self._made / "linux", "mem=3G", "root=none", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
             "con=null", "con1=null,fd:1", "console=tty1", "init=/bin/sh", "--",
             LAB / "init.sh", self.share, sys.executable, self._made / f"modules-{self.loopback}",
         ]  # fmt: skip

@@ -1,47 +1,46 @@
-"""Clips that the bench records itself, from the test picture: the same on every machine."""
+"""Clips that the bench makes itself, from the test picture: the same on every machine, and already decoded."""
 
 from pathlib import Path
 
 import numpy as np
 
 from sharpen_core.capture.testchart import TestChartCamera
-from sharpen_core.frame import Frame, Pixels, Size
-from sharpen_core.output.file import FileRecorder
+from sharpen_core.frame import Pixels, Size
+from sharpen_core.output.i420 import rgb_to_i420
 
 MOVING, STILL = "moving", "still"
 SCENES = (MOVING, STILL)
 FPS = 30
-FRAMES = 150
+FRAMES = 60
 NOISE = 2.0
 """Standard deviation of the sensor's noise in the still scene, of 255: without any, the scene would be easier than a camera makes it."""
 _NOISES = 8
 
 
-def record_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Path:
-    """Returns a clip of the test picture, recorded if it is not there yet.
+def make_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Path:
+    """Returns an uncompressed clip (YUV4MPEG2, 4:2:0) of the test picture, made if it is not there yet.
 
     Args:
         folder: where clips lie.
         scene: "moving" is the test picture as it is; in "still" nothing moves but the sensor's noise.
-        size: of the frames.
+        size: of the frames; both sides even.
         frames: how many; at 30 per second.
 
     Raises:
         CameraFormatUnsupported: the test picture cannot have this size.
-        OutputError: the clip cannot be written.
     """
-    path = folder / f"{scene}-{size}-{frames}.mp4"
+    path = folder / f"{scene}-{size}-{frames}.y4m"
     if path.exists():
         return path
-    camera, recorder = TestChartCamera(size, paced=False), FileRecorder(path)
+    camera = TestChartCamera(size, paced=False)
     camera.open()
-    recorder.open(size, FPS)
     try:
         draw = camera.read if scene == MOVING else _Noisy(camera.read()).read
-        for number in range(frames):
-            recorder.send(Frame(draw(), number, round(number * 1e9 / FPS)))
+        with path.open("wb") as file:
+            file.write(f"YUV4MPEG2 W{size.width} H{size.height} F{FPS}:1 Ip A1:1 C420\n".encode())
+            for _ in range(frames):
+                file.write(b"FRAME\n" + rgb_to_i420(draw()).tobytes())
     finally:
-        recorder.close()
         camera.close()
     return path
 

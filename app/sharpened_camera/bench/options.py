@@ -49,7 +49,12 @@ class BenchOptions:
     @property
     def session_s(self) -> float:
         """How long a paced session lasts."""
-        return 5.0 if self.quick else 20.0
+        return 6.0 if self.quick else 10.0
+
+    @property
+    def sessions(self) -> int:
+        """How often each session is run, for the median."""
+        return 1 if self.quick else 5
 
     @property
     def memory_frames(self) -> int:

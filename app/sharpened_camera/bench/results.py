@@ -108,7 +108,7 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRow:
-    """A whole session, from a decoded clip to the sent frame, as `run` reports it.
+    """A whole session, from a decoded clip to the sent frame, as `run` reports it: medians over several runs.
 
     Attributes:
         scene: what the clip shows.
@@ -117,11 +117,12 @@ class PipelineRow:
         model, engine, precision: what sharpened.
         fps: frames sent per second.
         p50_ms, p95_ms, p99_ms: latency from capture to sent.
-        sent, sharpened, dropped: frames.
-        cpu_percent: 100 for one whole core.
+        runs: how often it was run.
+        sent, sharpened, dropped: frames, in a typical run.
+        cpu_percent: 100 for one whole core; of paced sessions once they run.
         cpu_s_per_minute: of processor time in a minute of call; of the whole run if it is not paced.
         peak_rss_mb: largest resident memory in MiB.
-        treated_s: seconds by how frames were treated: sharpened with what, or not.
+        treated_s: of a typical run, seconds by how frames were treated: sharpened with what, or not.
     """
 
     scene: str
@@ -134,6 +135,7 @@ class PipelineRow:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    runs: int
     sent: int
     sharpened: int
     dropped: int

@@ -1,10 +1,11 @@
 """Whole sessions: the program as a person starts it, in a process of its own; and one long session, for its memory."""
 
 import json
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -12,7 +13,7 @@ import psutil
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
 from sharpened_camera.application import Session, SessionRequest
-from sharpened_camera.bench.clips import MOVING, SCENES, record_scene
+from sharpened_camera.bench.clips import MOVING, SCENES, make_scene
 from sharpened_camera.bench.options import BenchOptions, Progress
 from sharpened_camera.bench.results import MemoryRow, PipelineRow
 
@@ -20,6 +21,7 @@ MEMORY_SIZE = Size(120, 160)
 MEMORY_MARKS = (10, 50, 100)
 _MEMORY_CLIP_FRAMES = 600
 _LOOK_S = 0.25  # a look sums up 20,000 latencies: not for every frame
+_START_S = 3.0  # starting and loading are not what a minute of call costs
 _PATIENCE_S = 600
 
 
@@ -35,63 +37,87 @@ def program_command() -> list[str]:
 
 
 def run_program(*options: object) -> dict[str, Any]:
-    """Runs a session without a window in a process of its own and returns its report.
+    """Runs a session without a window in a process of its own.
+
+    Returns:
+        Its report. `cpu_percent` leaves out the first three seconds where it lasted longer.
 
     Raises:
-        SessionFailed: it ended with an error.
+        SessionFailed: it ended with an error, or not at all.
     """
     command = [*program_command(), "run", "--json", "--output", "none", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603  (ourselves)
-    if done.returncode or not done.stdout.strip():
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    began_s, used = time.monotonic(), list[tuple[float, float]]()
+    while True:
+        try:
+            out, err = process.communicate(timeout=_LOOK_S)
+            break
+        except subprocess.TimeoutExpired:
+            lasts_s = time.monotonic() - began_s
+            if lasts_s > _PATIENCE_S:
+                process.kill()
+            if lasts_s > _START_S:
+                times = process.cpu_times()
+                used.append((lasts_s, times.user + times.system))
+    if process.returncode or not out.strip():
+        last = (err.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise SessionFailed(f"a measured session failed: {last.removeprefix('sharpened-camera: ')}")
-    return json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(out.splitlines()[-1])
+    if len(used) > 1:
+        (first_s, cpu_before_s), (last_s, cpu_s) = used[0], used[-1]
+        report["cpu_percent"] = round(100 * (cpu_s - cpu_before_s) / (last_s - first_s), 1)
+    return report
 
 
 def measure_sessions(options: BenchOptions, progress: Progress) -> Iterator[PipelineRow]:
-    """Yields sessions with the first model: paced for each scene and size, then every frame as fast as possible."""
-    model = options.models[0]
+    """Yields sessions of each model and size: each scene at a camera's pace, then every frame as fast as possible.
+
+    With ONNX Runtime only the first model, and only as fast as possible.
+    """
     ceiling = ("--cpu-ceiling", options.cpu_ceiling) if options.cpu_ceiling else ()
-    for size in options.sizes:
-        clips = {scene: record_scene(options.scratch, scene, size) for scene in SCENES}
-        _run(clips[MOVING], "--model", model.folder, "--fastest", "--frames", 2)  # fills caches, so that no session measures them
-        for scene, clip in clips.items():
-            progress(f"session: {scene} scene at {size}, paced")
-            yield _row(scene, True, _run(clip, "--model", model.folder, "--seconds", options.session_s, *ceiling))
-        for engine in ("auto", "onnxruntime"):
-            progress(f"session: every frame at {size}, {engine}")
-            yield _row(MOVING, False, _run(clips[MOVING], "--model", model.folder, "--fastest", "--frames", 150, "--engine", engine))
+    for model in options.models:
+        for size in options.sizes:
+            clips = {scene: make_scene(options.scratch, scene, size) for scene in SCENES}
+            fastest = ("--camera", clips[MOVING], "--model", model.folder, "--fastest")
+            run_program(*fastest, "--frames", 2)  # fills caches, so that no session measures them
+            for scene, clip in clips.items():
+                progress(f"session: {model.name}, {scene} scene at {size}, paced")
+                paced = ("--camera", clip, "--model", model.folder, "--seconds", options.session_s, *ceiling)
+                yield _row(scene, True, [run_program(*paced) for _ in range(options.sessions)])
+            for engine in ("auto", "onnxruntime") if model is options.models[0] else ("auto",):
+                progress(f"session: {model.name}, every frame at {size}, {engine}")
+                whole = (*fastest, "--frames", 100, "--engine", engine)
+                yield _row(MOVING, False, [run_program(*whole) for _ in range(options.sessions)])
 
 
-def _run(clip: Path, *options: object) -> dict[str, Any]:
-    return run_program("--camera", clip, *options)
-
-
-def _row(scene: str, paced: bool, report: dict[str, Any]) -> PipelineRow:
-    latency = report["latency_ms"]
+def _row(scene: str, paced: bool, reports: list[dict[str, Any]]) -> PipelineRow:
+    """The medians of the same session run several times; counts and treatments are those of the one with the median frame rate."""
+    typical = sorted(reports, key=lambda report: report["fps"])[len(reports) // 2]
+    cpu_percent = statistics.median(report["cpu_percent"] for report in reports)
     # A report gives processor time as a share; of a run as fast as possible the share of a minute would say nothing.
     return PipelineRow(
         scene,
-        report["size"],
+        typical["size"],
         paced,
-        report["model"],
-        report["engine"],
-        report["precision"],
-        report["fps"],
-        *(latency[share] for share in ("p50", "p95", "p99")),
-        sent=report["frames_sent"],
-        sharpened=report["frames_sharpened"],
-        dropped=report["frames_dropped"],
-        cpu_percent=report["cpu_percent"],
-        cpu_s_per_minute=round(report["cpu_percent"] * 0.6, 1) if paced else 0.0,
-        peak_rss_mb=report["peak_rss_mb"],
-        treated_s={rung: round(lasted_s, 1) for rung, lasted_s in report["rung_s"].items()} if paced else {},
+        typical["model"],
+        typical["engine"],
+        typical["precision"],
+        typical["fps"],
+        *(statistics.median(report["latency_ms"][share] for report in reports) for share in ("p50", "p95", "p99")),
+        runs=len(reports),
+        sent=typical["frames_sent"],
+        sharpened=typical["frames_sharpened"],
+        dropped=typical["frames_dropped"],
+        cpu_percent=cpu_percent,
+        cpu_s_per_minute=round(cpu_percent * 0.6, 1) if paced else 0.0,
+        peak_rss_mb=max(report["peak_rss_mb"] for report in reports),
+        treated_s={rung: round(lasted_s, 1) for rung, lasted_s in typical["rung_s"].items()} if paced else {},
     )
 
 
 def measure_memory(options: BenchOptions, progress: Progress) -> Iterator[MemoryRow]:
     """Yields the resident memory of one long session for each engine: without a network, and with the real one."""
-    clip = record_scene(options.scratch, MOVING, MEMORY_SIZE, _MEMORY_CLIP_FRAMES)
+    clip = make_scene(options.scratch, MOVING, MEMORY_SIZE, _MEMORY_CLIP_FRAMES)
     for engine in ("identity", "auto"):
         request = SessionRequest(
             camera=str(clip),

@@ -16,7 +16,7 @@ from sharpen_core.model_store import Model
 from sharpen_core.output.i420 import rgb_to_i420
 from sharpen_core.restorer import Restorer
 from sharpen_core.timing import Timing, race
-from sharpened_camera.bench.clips import MOVING, record_scene
+from sharpened_camera.bench.clips import MOVING, make_scene
 from sharpened_camera.bench.networks import chart, unsharp
 from sharpened_camera.bench.options import BenchOptions, Progress
 from sharpened_camera.bench.results import UNSHARP, StageRow
@@ -29,7 +29,7 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
     size, model = options.size, options.models[0]
     progress(f"stages at {size}")
     picture = chart(size)
-    clip = ClipCamera(record_scene(options.scratch, MOVING, size), paced=False)
+    clip = ClipCamera(make_scene(options.scratch, MOVING, size), paced=False)
     clip.open()
     try:
         around = race(_steps_around(picture, clip), most_rounds=4 * options.rounds, most_s=options.most_s, least_rounds=3)
@@ -43,7 +43,7 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
         "around the network: cut, blend, copy": assemble_ms,
         "crispen all of it": around["crispen"],
         "RGB to I420, for a virtual camera": around["i420"],
-        "(decode H.264 and to RGB, for a clip)": around["clip"],
+        "(read an uncompressed clip and to RGB, in place of a camera)": around["clip"],
         f"({UNSHARP})": around["unsharp"],
     }
     for stage, took_ms in times.items():

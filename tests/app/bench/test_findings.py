@@ -47,7 +47,7 @@ def findings() -> Findings:
             "published": [network(PUBLISHED, 1234.5)],
             "stages": [StageRow("decode", "1280x720", 1.0, 2.0, 9)],
             "pipeline": [
-                PipelineRow("still", "1280x720", True, "fast", "openvino", "bf16", 30, 1, 2, 3, 600, 600, 0, 42, 25.2, 200, {"fast": 20})
+                PipelineRow("still", "1280x720", True, "fast", "openvino", "bf16", 30, 1, 2, 3, 5, 600, 600, 0, 42, 25.2, 200, {"fast": 20})
             ],
             "memory": [MemoryRow("identity", "160x120", 100_000, {10: 100.0, 50: 100.5, 100: 101.25}, 1.2)],
         },

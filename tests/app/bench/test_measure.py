@@ -1,15 +1,19 @@
 """The sections, on frames so small that each takes a moment."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from sharpen_core.capture.clip import ClipCamera
+from sharpen_core.capture.testchart import TestChartCamera
 from sharpen_core.errors import EngineUnavailable
 from sharpen_core.frame import Size
 from sharpen_core.model_store import Model, find_model
 from sharpened_camera.bench import measure as measuring
 from sharpened_camera.bench import sessions
-from sharpened_camera.bench.clips import SCENES, record_scene
+from sharpened_camera.bench.clips import MOVING, SCENES, make_scene
 from sharpened_camera.bench.measure import choose_sections, measure
 from sharpened_camera.bench.networks import measure_networks
 from sharpened_camera.bench.options import BenchOptions
@@ -51,9 +55,47 @@ def test_stages_come_in_the_order_of_a_frame(options: BenchOptions) -> None:
 
 
 def test_the_still_scene_is_still_but_for_noise(tmp_path: Path) -> None:
-    clips = [record_scene(tmp_path, scene, SIZE, frames=8) for scene in SCENES]
+    clips = [make_scene(tmp_path, scene, SIZE, frames=8) for scene in SCENES]
     before = [clip.stat().st_mtime_ns for clip in clips]
-    assert [record_scene(tmp_path, scene, SIZE, frames=8).stat().st_mtime_ns for scene in SCENES] == before
+    assert [make_scene(tmp_path, scene, SIZE, frames=8).stat().st_mtime_ns for scene in SCENES] == before
+
+
+def test_a_scene_is_the_test_picture_uncompressed(tmp_path: Path) -> None:
+    clip, chart = ClipCamera(make_scene(tmp_path, MOVING, SIZE, frames=3), paced=False), TestChartCamera(SIZE, paced=False)
+    assert clip.open().size == chart.open().size == SIZE
+    assert clip.open().fps == 30
+    wanted, got = chart.read().astype(float), clip.read().astype(float)
+    assert np.abs(wanted.mean((0, 1)) - got.mean((0, 1))).max() < 4
+
+
+def test_sessions_are_medians_of_several_runs(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BenchOptions, "sessions", 3)
+    ran: list[tuple[object, ...]] = []
+
+    def run(*options: object) -> dict[str, Any]:
+        ran.append(options)
+        figure = (20.0, 40.0, 30.0)[len(ran) % 3]
+        counts = {"frames_sent": int(figure), "frames_sharpened": 9, "frames_dropped": 0}
+        latency = {"p50": figure, "p95": figure + 1, "p99": figure + 2}
+        return counts | {
+            "size": str(SIZE), "model": "fast", "engine": "openvino", "precision": "f32", "fps": figure, "latency_ms": latency,
+            "cpu_percent": figure, "peak_rss_mb": figure, "rung_s": {"fast": figure},
+        }  # fmt: skip
+
+    monkeypatch.setattr(sessions, "run_program", run)
+    rows = list(sessions.measure_sessions(options, quiet))
+    assert [(row.scene, row.paced) for row in rows] == [("moving", True), ("still", True), ("moving", False), ("moving", False)]
+    assert len(ran) == 1 + 4 * 3
+    for row in rows:
+        assert (row.runs, row.fps, row.sent, row.p50_ms, row.p99_ms, row.cpu_percent, row.peak_rss_mb) == (3, 30, 30, 30, 32, 30, 40)
+
+
+def test_a_session_is_a_program_of_its_own(tmp_path: Path) -> None:
+    clip = make_scene(tmp_path, MOVING, SIZE, frames=8)
+    report = sessions.run_program("--camera", clip, "--model", "fast", "--fastest", "--frames", 12)
+    assert report["frames_sent"] == 12
+    with pytest.raises(sessions.SessionFailed, match="there is no file"):
+        sessions.run_program("--camera", tmp_path / "none.y4m")
 
 
 def test_one_long_session_is_watched(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
