@@ -150,7 +150,7 @@ class Call:
     def __init__(self, machine: Machine, folder: Path) -> None:
         self._machine, self._folder = machine, folder
         self.frames: list[Look] = []
-        self.endings: list[float] = []
+        self.endings: list[float | str] = []
 
     def open(self) -> None:
         """Opens the browser, unless an earlier test has."""
@@ -194,7 +194,7 @@ class Call:
                 if is_so(frame):
                     return frame
             time.sleep(0.1)
-        pytest.fail(f"the call got no such frame within {timeout_s:.0f} s; the last were {self.frames[-3:]}, track ended: {self.endings}")
+        pytest.fail(f"the call got no such frame within {timeout_s:.0f} s; the last were {self.frames[-3:]}, and ended: {self.endings}")
 
     def picture(self, name: str) -> Pixels:
         """The newest frame, kept as a file too."""

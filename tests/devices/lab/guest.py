@@ -29,7 +29,7 @@ CHROMIUM = [
     "/usr/bin/chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio",
     "--in-process-gpu", "--enable-features=RunVideoCaptureServiceInBrowserProcess",
-    "--use-fake-ui-for-media-stream", "--remote-debugging-pipe",
+    "--use-fake-ui-for-media-stream", "--remote-debugging-pipe", "--js-flags=--expose-gc",
 ]  # fmt: skip
 
 started: dict[int, subprocess.Popen[bytes]] = {}
