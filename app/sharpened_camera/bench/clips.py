@@ -6,6 +6,7 @@ import numpy as np
 
 from sharpen_core.capture.testchart import TestChartCamera
 from sharpen_core.frame import Pixels, Size
+from sharpen_core.letterbox import even_size
 from sharpen_core.output.i420 import rgb_to_i420
 
 MOVING, STILL = "moving", "still"
@@ -23,7 +24,7 @@ def make_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Pa
     Args:
         folder: where clips lie.
         scene: "moving" is the test picture as it is; in "still" nothing moves but the sensor's noise.
-        size: of the frames; both sides even.
+        size: of the frames; an odd last row or column is cut off.
         frames: how many; at 30 per second.
 
     Raises:
@@ -37,9 +38,10 @@ def make_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Pa
     try:
         draw = camera.read if scene == MOVING else _Noisy(camera.read()).read
         with path.open("wb") as file:
-            file.write(f"YUV4MPEG2 W{size.width} H{size.height} F{FPS}:1 Ip A1:1 C420\n".encode())
+            height, width = even_size(size)
+            file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420\n".encode())
             for _ in range(frames):
-                file.write(b"FRAME\n" + rgb_to_i420(draw()).tobytes())
+                file.write(b"FRAME\n" + rgb_to_i420(draw()[:height, :width]).tobytes())
     finally:
         camera.close()
     return path

@@ -47,18 +47,11 @@ def run_program(*options: object) -> dict[str, Any]:
     """
     command = [*program_command(), "run", "--json", "--output", "none", *map(str, options)]
     process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    began_s, used = time.monotonic(), list[tuple[float, float]]()
-    while True:
-        try:
-            out, err = process.communicate(timeout=_LOOK_S)
-            break
-        except subprocess.TimeoutExpired:
-            lasts_s = time.monotonic() - began_s
-            if lasts_s > _PATIENCE_S:
-                process.kill()
-            if lasts_s > _START_S:
-                times = process.cpu_times()
-                used.append((lasts_s, times.user + times.system))
+    try:
+        out, err, used = _watch_program(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
     if process.returncode or not out.strip():
         last = (err.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise SessionFailed(f"a measured session failed: {last.removeprefix('sharpened-camera: ')}")
@@ -67,6 +60,27 @@ def run_program(*options: object) -> dict[str, Any]:
         (first_s, cpu_before_s), (last_s, cpu_s) = used[0], used[-1]
         report["cpu_percent"] = round(100 * (cpu_s - cpu_before_s) / (last_s - first_s), 1)
     return report
+
+
+def _watch_program(process: psutil.Popen) -> tuple[str, str, list[tuple[float, float]]]:
+    """Waits for a program's end.
+
+    Returns:
+        What it printed, to stdout and to stderr; and pairs of how long it had lasted and the processor time it had used, in seconds.
+
+    Raises:
+        SessionFailed: it does not end.
+    """
+    began_s, used = time.monotonic(), list[tuple[float, float]]()
+    while (lasts_s := time.monotonic() - began_s) < _PATIENCE_S:
+        if lasts_s > _START_S:
+            times = process.cpu_times()
+            used.append((lasts_s, times.user + times.system))
+        try:
+            return *process.communicate(timeout=_LOOK_S), used
+        except subprocess.TimeoutExpired:
+            pass
+    raise SessionFailed(f"a measured session did not end within {_PATIENCE_S} s")
 
 
 def measure_sessions(options: BenchOptions, progress: Progress) -> Iterator[PipelineRow]:

@@ -68,6 +68,11 @@ def test_a_scene_is_the_test_picture_uncompressed(tmp_path: Path) -> None:
     assert np.abs(wanted.mean((0, 1)) - got.mean((0, 1))).max() < 4
 
 
+def test_a_scene_of_odd_size_is_cut(tmp_path: Path) -> None:
+    clip = ClipCamera(make_scene(tmp_path, MOVING, Size(65, 97), frames=2), paced=False)
+    assert clip.open().size == SIZE
+
+
 def test_sessions_are_medians_of_several_runs(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BenchOptions, "sessions", 3)
     ran: list[tuple[object, ...]] = []
