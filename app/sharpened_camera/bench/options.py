@@ -49,7 +49,7 @@ class BenchOptions:
     @property
     def session_s(self) -> float:
         """How long a paced session lasts."""
-        return 6.0 if self.quick else 10.0
+        return 6.0 if self.quick else 20.0
 
     @property
     def sessions(self) -> int:

@@ -119,7 +119,7 @@ class PipelineRow:
         p50_ms, p95_ms, p99_ms: latency from capture to sent.
         runs: how often it was run.
         sent, sharpened, dropped: frames, in a typical run.
-        cpu_percent: 100 for one whole core; of paced sessions once they run.
+        cpu_percent: 100 for one whole core; of the second half of a session.
         cpu_s_per_minute: of processor time in a minute of call; of the whole run if it is not paced.
         peak_rss_mb: largest resident memory in MiB.
         treated_s: of a typical run, seconds by how frames were treated: sharpened with what, or not.
