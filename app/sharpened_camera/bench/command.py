@@ -69,7 +69,7 @@ def run_bench(
 
 
 def _models(names: Sequence[str]) -> tuple[Model, ...]:
-    """The models to measure; stages and sessions take the first one.
+    """The models to measure; stages take the first one, and only that runs sessions with ONNX Runtime too.
 
     Raises:
         ModelError: one cannot be read, or there is none.
