@@ -189,10 +189,10 @@ def test_run_crispens_as_its_help_says(clip: Path, tmp_path: Path) -> None:
     for crispness in (None, str(USUAL_CRISPNESS), "0"):
         target = tmp_path / f"{crispness}.mkv"
         options = ("--crispness", crispness) if crispness else ()
-        assert run("run", "--camera", clip, "--fastest", "--frames", "2", "--output", target, *options).returncode == 0
+        # One frame: of two, the encoder's choices depend on how long the second took.
+        assert run("run", "--camera", clip, "--fastest", "--frames", "1", "--output", target, *options).returncode == 0
         edges.append(cv2.Laplacian(cv2.VideoCapture(str(target)).read()[1], cv2.CV_64F).std())
-    assert edges[0] == pytest.approx(edges[1], rel=0.02)  # the encoder's choices depend on when frames came
-    assert min(edges[:2]) > 1.05 * edges[2]
+    assert edges[0] == edges[1] > edges[2]
 
 
 def test_enhance_a_clip(clip: Path, tmp_path: Path) -> None:
