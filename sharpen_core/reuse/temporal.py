@@ -74,8 +74,6 @@ class Patchwork:
         side = max(1, (round(height * WINDOW_SHARE) - 2 * layout.margin_px) // layout.cell_px)
         self._windows = [np.arange(0, length, side) for length in layout.grid]
         self._window_side = side
-        # From this age on cells have their turn, so that all of them have had it in time although windows are computed one after the other.
-        self._due = max(REFRESH_FRAMES // 2, REFRESH_FRAMES - WINDOW_EVERY * self._windows[0].size * self._windows[1].size)
         self._ring = np.ones((2 * math.ceil(layout.reach_px / layout.cell_px) + 1,) * 2, np.uint8)
         self.computed_px = 0
         """Pixels of the rectangles that were computed for the last frame."""
@@ -126,7 +124,7 @@ class Patchwork:
         if not self._reuse:
             return inside, window
         if self._number % WINDOW_EVERY == 0 and not changes.unknown.all():
-            window = self._with_surroundings(self._window(changes.mild, inside))
+            window = self._window(self._with_surroundings(changes.mild), inside)
         now = self._with_surroundings(changes.moving) | changes.unknown
         self._asking = now | window
         if part:
@@ -150,15 +148,20 @@ class Patchwork:
         return 1.0 if rectangles is None else sum(map(cover.cost_of, rectangles)) / cover.whole_cost
 
     def _window(self, mild: Cells, inside: Cells) -> Cells:
-        """The part of the frame that most needs another look although nothing moves in it; empty if none does."""
-        old = np.clip((self._age - self._due) / (REFRESH_FRAMES - self._due), 0, 1) + 4 * (self._age > REFRESH_FRAMES)
-        score = np.add.reduceat(np.add.reduceat((mild + old) * inside, self._windows[0], axis=0), self._windows[1], axis=1)
+        """The part of the frame that most needs another look although nothing moves in it; empty if none does.
+
+        It is cut off at its window's edges, so that with all it needs around it it just fills the shape that windows are made for.
+        """
         chosen = np.zeros_like(mild)
+        oldest = np.maximum.reduceat(np.maximum.reduceat(self._age * inside, self._windows[0], axis=0), self._windows[1], axis=1)
+        softened = np.add.reduceat(np.add.reduceat(mild & inside, self._windows[0], axis=0, dtype=int), self._windows[1], axis=1)
+        in_turn = np.sort(oldest, axis=None)[::-1] + WINDOW_EVERY * np.arange(1, oldest.size + 1)  # how old each would be when it is done
+        score = oldest if (in_turn >= REFRESH_FRAMES).any() else softened
         row, column = np.unravel_index(int(score.argmax()), score.shape)
         if score[row, column] > 0:
             top, left = self._windows[0][row], self._windows[1][column]
             box = np.s_[top : top + self._window_side, left : left + self._window_side]
-            chosen[box] = mild[box] | (self._age[box] > self._due)
+            chosen[box] = mild[box] | (self._age[box] > REFRESH_FRAMES // 2)
         return chosen
 
     def _rectangles(self, wanted: Cells, area: float) -> list[Rectangle] | None:

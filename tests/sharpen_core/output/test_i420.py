@@ -27,3 +27,8 @@ def test_is_bt601_of_limited_range_with_averaged_colour(size):
     assert np.abs(luma - expected[0]).max() <= 1
     assert np.abs(quarters[0] - expected[1]).max() <= 1.6
     assert np.abs(quarters[1] - expected[2]).max() <= 1.6
+
+
+@pytest.mark.parametrize("level", range(0, 256, 5))
+def test_grey_stays_grey(level):
+    assert (rgb_to_i420(np.full((4, 8, 3), level, np.uint8))[4:] == 128).all()

@@ -140,13 +140,17 @@ def test_a_talking_head_costs_a_part_and_a_still_picture_next_to_nothing() -> No
     assert np.mean(shares) < 0.08
 
 
-def test_nothing_becomes_older_than_the_refresh_allows() -> None:
+def test_a_still_picture_is_computed_again_in_time_and_hardly_before() -> None:
     parts = patchwork(Size(480, 640), FiniteNetwork(8, 4), 4, 8)
-    oldest = []
+    oldest, shares = [], []
     for _ in range(4 * REFRESH_FRAMES):
         parts.sharpen(scene(Size(480, 640)), 1.0)
         oldest.append(parts.oldest)
-    assert max(oldest) <= 2 * REFRESH_FRAMES
+        shares.append(parts.computed_px / (480 * 640))
+    assert max(oldest) <= REFRESH_FRAMES + 10  # the first time networks for the parts have to be made
+    assert max(oldest[REFRESH_FRAMES + 10 :]) <= REFRESH_FRAMES
+    once = 1.8  # each part of the picture, with what it needs around it
+    assert sum(shares[REFRESH_FRAMES:]) < 3 * once
 
 
 def test_a_cut_is_computed_at_once() -> None:

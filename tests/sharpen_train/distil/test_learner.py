@@ -9,6 +9,7 @@ from torch import Tensor
 from sharpen_train.architectures import ARCHITECTURES, Network, build
 from sharpen_train.config import Config, Plan
 from sharpen_train.data.stream import Batch, BatchStream
+from sharpen_train.distil import transfer
 from sharpen_train.distil.learner import Average, Learner, random_state, seed_everything, set_random_state
 from sharpen_train.distil.parallel import Ranks
 from sharpen_train.losses import build_loss, distilled
@@ -49,6 +50,21 @@ def test_a_teacher_is_asked_about_the_soft_pictures(settings: Callable[..., Conf
         truth_alone = distance(result, truth).mean()
     assert float(loss) == pytest.approx(float(expected), abs=1e-5)
     assert float(loss) != pytest.approx(float(truth_alone), abs=1e-4)
+
+
+def test_a_guided_teacher_is_told_the_truth(settings: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings("distil.teacher=x", "distil.mode=online", "phase.alpha=0.5", "phase.preset=heavy")
+    teacher, batch = build("guided-lean-16-32x4").eval(), first_batch(config)
+    told: list[Tensor] = []
+    answer = teacher.forward
+
+    def forward(soft: Tensor, mtf: Tensor) -> Tensor:
+        told.append(mtf)
+        return answer(soft, mtf)
+
+    monkeypatch.setattr(teacher, "forward", forward)
+    Learner(config, ALONE, teacher).learn(batch, Plan(config, 8).at(0), freeze_norm=False)
+    torch.testing.assert_close(torch.cat(told), transfer.measure(floats(batch.soft), floats(batch.truth)))
 
 
 def test_frozen_norms_keep_their_statistics_and_still_learn(settings: Callable[..., Config]) -> None:

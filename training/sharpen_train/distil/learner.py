@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from typing_extensions import TypeIs
 
 from sharpen_core.gauge import spectrum
 from sharpen_train.architectures import Network, build
@@ -145,10 +146,10 @@ class Learner:
             teacher = _middle(self._floats(batch.teacher[chosen]), plan.patch_px)
             has_teacher = torch.from_numpy(batch.has_teacher[chosen]).to(self._ranks.device)
         elif self.teacher is not None and plan.alpha < 1:
-            teacher = self._ask_teacher(soft)
+            teacher = self._ask_teacher(soft, wide)
         loss_of_gauge: Tensor | float = 0.0
         network = self.network
-        if not (isinstance(network, HalfSizeNetwork) and network.guided):
+        if not _guided(network):
             with self._autocast():
                 result = self._model(soft)
         else:
@@ -160,10 +161,15 @@ class Learner:
         mask = self._config.distil.mask_harm
         return loss_of_gauge + distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, plan.alpha, mask_harm=mask)
 
-    def _ask_teacher(self, soft: Tensor) -> Tensor:
+    def _ask_teacher(self, soft: Tensor, wide: tuple[Tensor, Tensor]) -> Tensor:
+        """A guided teacher is told the true MTF: what it knows and its student does not is what it has to give, even to its own likeness.
+
+        Distillation of privileged information (Lopez-Paz et al., ICLR 2016).
+        """
         assert self.teacher is not None
+        known = (transfer.measure(*wide),) if _guided(self.teacher) else ()
         with torch.inference_mode(), self._autocast():
-            answer = self.teacher(soft).float().clamp(0, 1)
+            answer = self.teacher(soft, *known).float().clamp(0, 1)
         return answer.clone()  # what is made in inference mode must not meet gradients
 
     def _autocast(self) -> torch.autocast:
@@ -202,6 +208,11 @@ def _optimiser(train: Train, parameters: Iterable[nn.Parameter]) -> torch.optim.
         return Muon(parameters, train.lr, train.betas, train.weight_decay)
     make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimiser]
     return make(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True)
+
+
+def _guided(network: Network) -> TypeIs[HalfSizeNetwork]:
+    """Whether a network can be told an MTF."""
+    return isinstance(network, HalfSizeNetwork) and network.guided
 
 
 def _middle(pictures: Tensor, side_px: int) -> Tensor:
