@@ -75,12 +75,23 @@ class Score(_Strict):
 
 
 class Quantisation(_Strict):
-    """What 8 bits cost: PSNR in dB below float32, on average and at most, on pictures that it was not calibrated on."""
+    """What 8 bits cost: PSNR in dB below float32, on average and at most, on pictures that it was not calibrated on.
+
+    Attributes:
+        method: what is in 8 bits.
+        psnr_loss_db: on average over soft pictures.
+        worst_psnr_loss_db: of the one that suffers most.
+        pictures: how many there were.
+        sharp_db: PSNR at which they come back when they are sharp already and should not change, on average; None where nobody looked.
+        sharp_db_float: the same in float32.
+    """
 
     method: str
     psnr_loss_db: float
     worst_psnr_loss_db: float
     pictures: int = Field(ge=1)
+    sharp_db: float | None = None
+    sharp_db_float: float | None = None
 
 
 class Manifest(_Strict):

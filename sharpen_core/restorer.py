@@ -16,6 +16,7 @@ from sharpen_core.reuse.temporal import Patchwork, layout_for
 from sharpen_core.tiling import TILE_WORKING_BYTES, Mosaic, TilePlan, plan_tiles
 
 LEAST_AREA = 0.05
+SMALL_SHARE = 1 / 8  # of the frame: parts of up to that are computed side by side
 
 
 class Restorer:
@@ -51,7 +52,10 @@ class Restorer:
         self._area = 1.0
         self._reuse = reuse and not manifest.whole_frame
         self._layout = layout_for(size, manifest.input.multiple_px, manifest.halo_px)
-        self._networks = Networks(lambda shape: self._compiled(model, engine, shape))
+        small_px = int(SMALL_SHARE * math.prod(size))
+        self._networks = Networks(
+            lambda shape, users: self._compiled(model, engine, shape, users), threads=engine.threads, small_px=small_px
+        )
         self._whole_only = manifest.whole_frame
         self._patchwork: Patchwork | None = None
         self._computed_px = 0
@@ -132,8 +136,8 @@ class Restorer:
             return sharp
         return cv2.addWeighted(sharp, strength, pixels, 1 - strength, 0, dst=sharp)  # pyright: ignore[reportReturnType]
 
-    def _compiled(self, model: Model, engine: Engine, shape: Size) -> Network:
-        return _Finished(engine.compile(model, shape), lambda: self._mtf, self._crispener)
+    def _compiled(self, model: Model, engine: Engine, shape: Size, users: int = 1) -> Network:
+        return _Finished(engine.compile(model, shape, users=users), lambda: self._mtf, self._crispener)
 
     def _whole(self, pixels: Pixels) -> Pixels:
         self._computed_px += self.plan.count * math.prod(self.plan.tile)

@@ -13,7 +13,7 @@ from sharpen_core.events import Event
 from sharpen_core.frame import Size
 from sharpen_core.governing.forecast import Limits
 from sharpen_core.governing.lineup import Lineup
-from sharpen_core.machine import usable_cores
+from sharpen_core.machine import one_thread_for_opencv, usable_cores
 from sharpen_core.model_store import Model, find_family, find_model
 from sharpen_core.output.base import Output
 from sharpen_core.output.file import FileRecorder
@@ -81,6 +81,7 @@ class Session:
     """
 
     def __init__(self, request: SessionRequest, on_event: Callable[[Event], None] = lambda _: None) -> None:
+        one_thread_for_opencv()
         self.request = request
         self.models = [find_model(request.model)] if request.model or request.fastest else find_family()
         self.engine: Engine | None = None

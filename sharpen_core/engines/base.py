@@ -10,7 +10,7 @@ from sharpen_core.model_store import Model, Precision
 
 
 class Network(Protocol):
-    """A model compiled for one size of picture. Used by one thread at a time."""
+    """A model compiled for one size of picture. Used by as many threads at a time as it was compiled for: one, unless said otherwise."""
 
     @property
     def precision(self) -> Precision:
@@ -26,7 +26,8 @@ class Network(Protocol):
                 lets it think that the frame is sharp.
 
         Returns:
-            (H, W, 3) uint8 RGB. It may be the engine's own memory: valid until the next call, never written to.
+            (H, W, 3) uint8 RGB. Where one thread uses the network it may be the engine's own memory: valid until the next call, never
+            written to.
 
         Raises:
             EngineInferenceFailed: the engine gave up.
@@ -61,8 +62,18 @@ class Engine(Protocol):
         """What decides how fast it is: name, version, wanted precision and threads; empty if it computes nothing."""
         ...
 
-    def compile(self, model: Model, size: Size) -> Network:
+    @property
+    def threads(self) -> int:
+        """CPU threads that may compute at a time."""
+        ...
+
+    def compile(self, model: Model, size: Size, *, users: int = 1) -> Network:
         """Prepares `model` for pictures of `size`, both sides multiples of the model's `multiple_px`.
+
+        Args:
+            model: what to run.
+            size: of the pictures.
+            users: threads that will use the network at the same time, and among whom the CPU threads are divided.
 
         Raises:
             EngineCompileFailed: the engine cannot load the model.

@@ -11,10 +11,11 @@ class IdentityEngine:
 
     name = "identity"
     fingerprint = ""
+    threads = 1
 
-    def compile(self, model: Model, size: Size) -> "IdentityNetwork":
+    def compile(self, model: Model, size: Size, *, users: int = 1) -> "IdentityNetwork":
         """See `Engine.compile`."""
-        del model, size  # any will do
+        del model, size, users  # any will do
         return IdentityNetwork()
 
 

@@ -37,10 +37,15 @@ class OnnxRuntimeEngine:
         """See `Engine.fingerprint`."""
         return f"{self.name} {self._library.__version__} f32 {self._threads} threads"
 
-    def compile(self, model: Model, size: Size) -> "OnnxRuntimeNetwork":
+    @property
+    def threads(self) -> int:
+        """See `Engine.threads`."""
+        return self._threads
+
+    def compile(self, model: Model, size: Size, *, users: int = 1) -> "OnnxRuntimeNetwork":
         """See `Engine.compile`."""
         options = self._library.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = max(1, self._threads // users)
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         # By default its threads spin between frames and burn whole cores while they wait for the camera.

@@ -6,7 +6,7 @@ they are instead of freezing, and a network that changes nothing still gives exa
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -112,9 +112,7 @@ class Patchwork:
             after = self._compute_whole(pixels)
         else:
             after = np.asarray(cv2.subtract(cv2.add(pixels, self._more), self._less), np.uint8)
-            padded = pad(pixels, self.layout.padded) if rectangles else pixels
-            for rectangle in rectangles:
-                self._compute(rectangle, pixels, padded, after)
+            self._compute(rectangles, pixels, after)
         return part.blend(self._plain(pixels), after) if part else after
 
     def _wanted(self, changes: Changes, part: Part | None) -> tuple[Cells, Cells]:
@@ -188,14 +186,15 @@ class Patchwork:
         self._keep(slice(0, self.layout.grid.height), slice(0, self.layout.grid.width))
         return after
 
-    def _compute(self, rectangle: Rectangle, pixels: Pixels, padded: Pixels, after: Pixels) -> None:
-        """Computes a rectangle and lays it into `after`, which holds what was kept."""
-        (height, width), top, left = rectangle
-        result = self._networks.infer(np.ascontiguousarray(padded[top : top + height, left : left + width]))
-        self._lay(rectangle, result, pixels, after)
-        fresh = self.layout.fresh_cells(rectangle)
-        self._keep(slice(fresh.top, fresh.bottom), slice(fresh.left, fresh.right))
-        self.computed_px += height * width
+    def _compute(self, rectangles: Sequence[Rectangle], pixels: Pixels, after: Pixels) -> None:
+        """Computes rectangles and lays them into `after`, which holds what was kept."""
+        padded = pad(pixels, self.layout.padded) if rectangles else pixels
+        parts = [np.ascontiguousarray(padded[top : top + size.height, left : left + size.width]) for size, top, left in rectangles]
+        for number, result in self._networks.infer(parts):
+            self._lay(rectangles[number], result, pixels, after)
+            fresh = self.layout.fresh_cells(rectangles[number])
+            self._keep(slice(fresh.top, fresh.bottom), slice(fresh.left, fresh.right))
+            self.computed_px += math.prod(rectangles[number].shape)
 
     def _lay(self, rectangle: Rectangle, result: Pixels, pixels: Pixels, after: Pixels) -> None:
         right, frame = self.layout.right_part(rectangle), self.layout.frame

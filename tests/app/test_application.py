@@ -1,5 +1,6 @@
 """How a session is wired."""
 
+import cv2
 import pytest
 
 from sharpen_core.output.virtual_camera import VirtualCamera
@@ -17,3 +18,13 @@ def test_the_window_waits_for_a_virtual_camera_that_is_not_there_yet(monkeypatch
 def test_pausing_is_as_asked_for() -> None:
     for pause in (True, False):
         assert Session(SessionRequest(camera="test", outputs=("none",), pause=pause)).pipeline.pausing is pause
+
+
+def test_opencv_starts_no_threads_of_its_own() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3)
+        Session(SessionRequest(camera="test", outputs=("none",)))
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)

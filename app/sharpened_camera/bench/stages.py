@@ -12,6 +12,7 @@ from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.engines.select import select_engine
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.gauge import Floats
+from sharpen_core.machine import one_thread_for_opencv
 from sharpen_core.model_store import Model
 from sharpen_core.output.i420 import rgb_to_i420
 from sharpen_core.restorer import Restorer
@@ -28,6 +29,7 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
     """Yields the steps in the order of a frame's way, for the first model in the precision that `run` would take."""
     size, model = options.size, options.models[0]
     progress(f"stages at {size}")
+    one_thread_for_opencv()  # as in a session
     picture = chart(size)
     clip = ClipCamera(make_scene(options.scratch, MOVING, size), paced=False)
     clip.open()
@@ -113,9 +115,14 @@ class _StoppedEngine:
         """See `Engine.fingerprint`."""
         return self._engine.fingerprint
 
-    def compile(self, model: Model, size: Size) -> Network:
+    @property
+    def threads(self) -> int:
+        """See `Engine.threads`."""
+        return self._engine.threads
+
+    def compile(self, model: Model, size: Size, *, users: int = 1) -> Network:
         """See `Engine.compile`."""
-        return _StoppedNetwork(self._engine.compile(model, size), self)
+        return _StoppedNetwork(self._engine.compile(model, size, users=users), self)
 
 
 class _StoppedNetwork:

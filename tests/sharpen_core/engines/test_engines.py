@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,6 +41,15 @@ def test_every_engine_keeps_shape_and_type(engine: Engine, size: Size) -> None:
     result = engine.compile(find_model("fast"), size).infer(scene(size))
     assert result.shape == (*size, 3)
     assert result.dtype == np.uint8
+
+
+def test_several_users_at_once_get_what_one_gets(real_engine: Engine) -> None:
+    size, model = Size(48, 64), find_model("fast")
+    pictures = [scene(size, seed) for seed in range(12)]
+    alone, shared = real_engine.compile(model, size), real_engine.compile(model, size, users=3)
+    expected = [alone.infer(picture).copy() for picture in pictures]
+    with ThreadPoolExecutor(3) as users:
+        np.testing.assert_array_equal(list(users.map(shared.infer, pictures)), expected)
 
 
 @pytest.mark.parametrize("name", [model.name for model in list_models()[0]])

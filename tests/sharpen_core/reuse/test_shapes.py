@@ -1,4 +1,5 @@
 from concurrent.futures import Executor, Future
+from threading import Barrier
 
 import numpy as np
 
@@ -33,7 +34,7 @@ SMALL, LARGE = Size(8, 8), Size(16, 16)
 
 def test_what_is_missed_often_is_compiled_one_at_a_time_elsewhere() -> None:
     compiled, later = [], Later()
-    networks = Networks(lambda size: compiled.append(size) or IdentityNetwork(), later)
+    networks = Networks(lambda size, _: compiled.append(size) or IdentityNetwork(), later)
     for _ in range(MISSED_OFTEN - 1):
         networks.miss([SMALL])
     assert not later.jobs
@@ -51,11 +52,36 @@ def test_what_is_missed_often_is_compiled_one_at_a_time_elsewhere() -> None:
     networks.miss([SMALL, LARGE])
     assert not later.jobs
     picture = np.zeros((8, 8, 3), np.uint8)
-    assert networks.infer(picture) is picture
+    assert [(number, result is picture) for number, result in networks.infer([picture])] == [(0, True)]
+
+
+class Meeting:
+    """A network whose users wait for each other."""
+
+    precision = "f32"
+
+    def __init__(self, users: int) -> None:
+        self._barrier = Barrier(users)
+
+    def infer(self, pixels: np.ndarray) -> np.ndarray:
+        self._barrier.wait(5)
+        return pixels + 1
+
+
+def test_small_pictures_are_computed_side_by_side_and_large_ones_alone() -> None:
+    compiled, later = {}, Later()
+    networks = Networks(lambda size, users: compiled.setdefault(size, users) and Meeting(users), later, threads=3, small_px=64)
+    while networks.sizes != {SMALL, LARGE}:
+        networks.miss([SMALL, LARGE])
+        later.work()
+    assert compiled == {SMALL: 3, LARGE: 1}
+    pictures = [np.full((*size, 3), number, np.uint8) for number, size in enumerate([LARGE, SMALL, SMALL, LARGE, SMALL])]
+    results = [(number, int(result[0, 0, 0])) for number, result in networks.infer(pictures)]
+    assert results == [(1, 2), (2, 3), (4, 5), (0, 1), (3, 4)]
 
 
 def test_a_size_that_cannot_be_compiled_is_not_tried_again() -> None:
-    def fails(size: Size) -> IdentityNetwork:
+    def fails(size: Size, users: int) -> IdentityNetwork:
         raise EngineCompileFailed("no", "")
 
     later = Later()

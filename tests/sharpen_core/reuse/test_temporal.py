@@ -70,7 +70,7 @@ def patchwork(size: Size, network, multiple: int, reach: int, *, reuse: bool = T
         return np.array(network.infer(pad(pixels, layout.padded))[: size.height, : size.width], order="C")
 
     test = ExactTest(size, layout.grid, layout.cell_px) if exact else None
-    return Patchwork(layout, Networks(lambda _: network, AtOnce()), whole, reuse=reuse, test=test)
+    return Patchwork(layout, Networks(lambda *_: network, AtOnce()), whole, reuse=reuse, test=test)
 
 
 @st.composite
@@ -179,7 +179,7 @@ def test_a_network_that_needs_all_of_the_frame_gets_it() -> None:
     size = Size(96, 128)
     asked = []
     layout = Layout.of(size, 1, 16, 8)
-    networks = Networks(lambda shape: asked.append(shape) or IdentityNetwork(), AtOnce())
+    networks = Networks(lambda shape, _: asked.append(shape) or IdentityNetwork(), AtOnce())
     parts = Patchwork(layout, networks, lambda pixels: pixels // 2, reuse=False, parts=False)
     frame = scene(size)
     for _ in range(9):

@@ -38,7 +38,8 @@ def run(path: Path, picture: np.ndarray) -> np.ndarray:
 
 def test_what_the_network_leaves_alone_stays_exact_to_the_byte(examples: Examples, tmp_path: Path) -> None:
     """An untrained network adds nothing: were input or sum rounded to 8 bits of another range, the picture would change."""
-    quantise(graph_in(tmp_path, Plain(8, 1).eval()), examples, limit_db=0.1)
+    cost = quantise(graph_in(tmp_path, Plain(8, 1).eval()), examples, limit_db=0.1)
+    assert cost.sharp_db == cost.sharp_db_float == 99
     picture = np.random.default_rng(1).integers(0, 256, (32, 48, 3), np.uint8)
     np.testing.assert_array_equal(run(tmp_path / "model-int8.xml", picture), picture)
 

@@ -121,6 +121,9 @@ def _parity(manifest: Manifest) -> Iterable[str]:
             f"- what 8 bits change: PSNR {-cost.psnr_loss_db:+.3f} dB on average and {-cost.worst_psnr_loss_db:+.3f} dB at worst, "
             f"on {cost.pictures} pictures that it was not calibrated on ({cost.method})"
         )
+        if cost.sharp_db is not None:
+            sharp = f"{cost.sharp_db:.1f} dB in 8 bits, at {cost.sharp_db_float:.1f} dB in float32"
+            yield f"- a picture that is sharp already comes back at {sharp}"
 
 
 def _scores(manifest: Manifest) -> str:

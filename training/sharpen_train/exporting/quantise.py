@@ -81,16 +81,20 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
     openvino = import_openvino()
     core = shared_core()
     source = folder / f"{GRAPHS['f32']}.xml"
-    reference = _qualities(core, core.read_model(source), examples, gauge)
+    exact = core.read_model(source)
+    untouched = [(truth, truth) for _, truth in examples.held_out]
+    reference = _qualities(core, exact, examples.held_out, gauge)
     tried: list[Quantisation] = []
     for plan in PLANS:
         graph = _quantised(core.read_model(source), [_inputs(picture, gauge) for picture in examples.calibrate], plan)
-        losses = np.subtract(reference, _qualities(core, graph, examples, gauge))
+        losses = np.subtract(reference, _qualities(core, graph, examples.held_out, gauge))
         result = Quantisation(
             method=plan.words,
             psnr_loss_db=round(float(losses.mean()), 4),
             worst_psnr_loss_db=round(float(losses.max()), 4),
             pictures=len(losses),
+            sharp_db=_mean(_qualities(core, graph, untouched, gauge)),
+            sharp_db_float=_mean(_qualities(core, exact, untouched, gauge)),
         )
         print(f"int8, {plan.words}: PSNR {-result.psnr_loss_db:+.3f} dB on average, {-result.worst_psnr_loss_db:+.3f} dB at worst")
         if result.psnr_loss_db <= limit_db:
@@ -206,10 +210,14 @@ def _walk_back(graph: Any) -> list[Any]:
     return list(found.values())
 
 
-def _qualities(core: Any, graph: Any, examples: Examples, gauge: Gauge | None) -> list[float]:
-    """Returns the PSNR in dB of every held-out picture."""
+def _qualities(core: Any, graph: Any, pairs: Sequence[tuple[Picture, Picture]], gauge: Gauge | None) -> list[float]:
+    """Returns the PSNR in dB of what the graph makes of each first picture, against the second."""
     compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return [psnr(np.asarray(compiled(_inputs(soft, gauge))[0])[0], truth) for soft, truth in examples.held_out]
+    return [psnr(np.asarray(compiled(_inputs(soft, gauge))[0])[0], truth) for soft, truth in pairs]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 1)
 
 
 def _inputs(picture: Picture, gauge: Gauge | None) -> Inputs:
