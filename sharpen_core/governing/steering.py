@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _KNOWING_NS = 3_000_000_000
 _LOOK_EVERY = 4  # at what a frame asks for: frames are much like those before them
 _SETTLED_NS = 3_000_000_000  # within this a network for a part of the picture is loaded; until then the whole one does the part's work
-_WHOLE = 0.99
+_WHOLE, _PART = 0.99, 0.8
 _CPU_FROM_NS = 4_000_000_000  # at the beginning everything is loaded and nothing can be reused yet
 
 
@@ -109,7 +109,7 @@ class Steering:
         before, now_ns, share = self.rung, time.monotonic_ns(), self._cpu.share()
         if self.loading:
             return
-        if before.area < 1 and now_ns - self._switched_ns < _SETTLED_NS and self.sharpener(before).computed_share >= _WHOLE:
+        if now_ns - self._switched_ns < _SETTLED_NS and self._is_makeshift(before):
             return
         if now_ns - self._began_ns < _CPU_FROM_NS:
             share = None
@@ -121,6 +121,13 @@ class Steering:
         if self.rung != before:
             self._cpu.restart()
             self._switched_ns = now_ns
+
+    def _is_makeshift(self, rung: Rung) -> bool:
+        """Whether all of the last frame was computed where a part would have done, for want of a network for that part."""
+        if rung.raw:
+            return False
+        sharpener = self.sharpener(rung)
+        return sharpener.computed_share >= _WHOLE and sharpener.asked_for(rung.area) < _PART
 
     def failed(self, what: str) -> None:
         """The engine failed on a frame."""

@@ -129,6 +129,22 @@ def test_a_failing_network_gives_way_and_the_next_one_is_loaded_meanwhile() -> N
     steering.close()
 
 
+@pytest.mark.parametrize(("asked_for", "stays"), [(0.2, True), (1.0, False)])
+def test_a_part_that_is_computed_with_the_whole_frame_for_now_is_not_judged_by_that(asked_for: float, stays: bool) -> None:
+    class Unprepared(ScriptedRestorer):
+        def asked_for(self, area: float) -> float:
+            return min(asked_for, area)
+
+    steering = Steering(Lineup.of(Unprepared), SIZE, 30.0)
+    sharpener = steering.sharpener(steering.rung)
+    assert isinstance(sharpener, Unprepared)
+    sharpener.computed_share = 1.0
+    for _ in range(20):
+        steering.took(300_000_000)
+        time.sleep(0.02)
+    assert (steering.rung == Rung("the network")) == stays
+
+
 def test_what_was_learned_of_trial_pictures_is_forgotten() -> None:
     workshop = Workshop(Lineup({"tried": ScriptedRestorer}), SIZE)
     workshop.make("tried")
