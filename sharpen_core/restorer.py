@@ -129,7 +129,9 @@ class Restorer:
         if strength <= 0:
             return pixels
         if self._gauge:
-            self._mtf = self._gauge.look(pixels)
+            before, self._mtf = self._mtf, self._gauge.look(pixels)
+            if self._patchwork and self._mtf is not before:
+                self._patchwork.hurry()
         self._crispener.look(pixels)
         sharp = self._in_parts(pixels) if self._reuse or self._area < 1 else self._whole(pixels)
         if strength >= 1:

@@ -83,6 +83,10 @@ class Patchwork:
         """How many frames ago the oldest cell was computed."""
         return int(self._age.max())
 
+    def hurry(self) -> None:
+        """What was kept holds only about: all of it is computed again soon, one window after the other."""
+        np.maximum(self._age, REFRESH_FRAMES - WINDOW_EVERY * self._windows[0].size * self._windows[1].size, out=self._age)
+
     def outdate(self) -> None:
         """Nothing that was kept holds any longer: the next frame is computed as a whole."""
         self._outdated = True

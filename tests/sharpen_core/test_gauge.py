@@ -67,6 +67,12 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
         Gauge.load(tmp_path / "other.npz")
 
 
+def test_what_is_told_of_a_still_picture_does_not_move_at_all() -> None:
+    frames, picture = FrameGauge(Gauge(weights()), every=1), scene(Size(720, 1280))
+    begun = frames.look(picture)
+    assert all(frames.look(picture) is begun for _ in range(30))
+
+
 def test_a_still_camera_reads_the_same_and_a_changed_one_slowly_something_else() -> None:
     gauge, first, second = Gauge(weights()), scene(Size(480, 640)), scene(Size(480, 640), seed=2) // 4
     frames = FrameGauge(gauge, every=2)

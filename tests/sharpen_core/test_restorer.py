@@ -4,7 +4,7 @@ from pictures import scene
 
 from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
-from sharpen_core.model_store import Model, find_model
+from sharpen_core.model_store import FAMILY, Model, find_model
 from sharpen_core.restorer import Restorer
 
 
@@ -74,13 +74,14 @@ def test_edges_become_steeper(restorer: Restorer) -> None:
     assert steepness[1] > 1.1 * steepness[0]
 
 
-def test_reuse_stays_close_to_the_whole_result_and_computes_less(engine: OpenVINOEngine) -> None:
-    size = Size(240, 320)
-    whole, reusing = (Restorer(find_model("fast"), engine, size, reuse=reuse) for reuse in (False, True))
+@pytest.mark.parametrize("name", FAMILY)
+def test_reuse_stays_close_to_the_whole_result_and_computes_less(engine: OpenVINOEngine, name: str) -> None:
+    size = Size(480, 640)
+    whole, reusing = (Restorer(find_model(name), engine, size, reuse=reuse) for reuse in (False, True))
     shares = []
     for number in range(40):
         frame = scene(size)
-        frame[90:150, 120:200] = np.roll(frame, number, axis=1)[90:150, 120:200]
+        frame[180:300, 240:400] = np.roll(frame, 2 * number, axis=1)[180:300, 240:400]
         difference = np.abs(reusing.sharpen(frame).astype(int) - whole.sharpen(frame))
         assert difference.mean() < 0.5
         shares.append(reusing.computed_share)
