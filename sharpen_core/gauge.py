@@ -199,8 +199,10 @@ class FrameGauge:
         for index in range(len(parts)) if told is None else [number // self._every % len(parts)]:
             self._take(index, self._gauge.read(parts[index]))
         known = self._weighted.sum(axis=0) / self._weights.sum(axis=0)
-        self._told = known if told is None or np.abs(known - told).max() > STEP else told
-        return self._told
+        if told is None or np.abs(known - told).max() > STEP:
+            told = known
+        self._told = told
+        return told
 
     def _take(self, index: int, reading: Reading) -> None:
         stays = _MEMORY ** len(self._weights)
