@@ -73,6 +73,24 @@ def test_what_is_told_of_a_still_picture_does_not_move_at_all() -> None:
     assert all(frames.look(picture) is begun for _ in range(30))
 
 
+@pytest.mark.parametrize("size", [Size(256, 1280), Size(512, 1280), Size(100, 100)])
+def test_every_part_has_its_turn(size: Size) -> None:
+    class Counting(Gauge):
+        def read(self, pixels: np.ndarray) -> Reading:
+            seen.append(int(pixels[0, 0, 0]))
+            return super().read(pixels)
+
+    seen: list[int] = []
+    frames, picture = FrameGauge(Counting(weights()), every=1), scene(size)
+    picture[:] = np.indices(size).sum(axis=0)[:, :, None] // 32  # tells where a part is from
+    frames.look(picture)
+    all_parts = sorted(seen)
+    seen.clear()
+    for _ in all_parts:
+        frames.look(picture)
+    assert sorted(seen) == all_parts
+
+
 def test_a_still_camera_reads_the_same_and_a_changed_one_slowly_something_else() -> None:
     gauge, first, second = Gauge(weights()), scene(Size(480, 640)), scene(Size(480, 640), seed=2) // 4
     frames = FrameGauge(gauge, every=2)

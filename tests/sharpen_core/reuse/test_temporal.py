@@ -153,6 +153,18 @@ def test_a_still_picture_is_computed_again_in_time_and_hardly_before() -> None:
     assert sum(shares[REFRESH_FRAMES:]) < 3 * once
 
 
+def test_all_is_computed_again_soon_when_that_is_wanted_and_not_at_once() -> None:
+    parts = patchwork(Size(480, 640), FiniteNetwork(8, 4), 4, 8)
+    for _ in range(REFRESH_FRAMES + 20):
+        parts.sharpen(scene(Size(480, 640)), 1.0)
+    parts.hurry()
+    soon = 41  # twenty windows, one every second frame
+    for _ in range(soon):
+        parts.sharpen(scene(Size(480, 640)), 1.0)
+        assert parts.computed_px < 480 * 640 / 4
+    assert parts.oldest < soon
+
+
 def test_a_cut_is_computed_at_once() -> None:
     network = FiniteNetwork(8, 4)
     parts = patchwork(Size(240, 320), network, 4, 8)
