@@ -62,8 +62,9 @@ class Networks:
         """
         small = [number for number, picture in enumerate(pictures) if self._users(Size.of(picture)) > 1]
         yield from zip(small, self._crew.map(self._infer, [pictures[number] for number in small]), strict=True)
-        for number in sorted(set(range(len(pictures))) - set(small)):
-            yield number, self._infer(pictures[number])
+        for number, picture in enumerate(pictures):
+            if number not in small:
+                yield number, self._infer(picture)
 
     def _infer(self, pixels: Pixels) -> Pixels:
         return self._networks[Size.of(pixels)].infer(pixels)

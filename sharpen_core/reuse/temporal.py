@@ -24,6 +24,7 @@ CELL_PX = 16
 REACH_PX = 8
 REFRESH_FRAMES = 150  # about five seconds: as old as anything should become
 _MOST_PATIENCE = 2 * REFRESH_FRAMES
+_RIPE = REFRESH_FRAMES // 2  # what is older is computed again with what has its turn beside it
 WINDOW_EVERY = 2  # one window of a frame in so many is computed because of small differences or of age
 WINDOW_SHARE = 1 / 3  # of the frame's height
 # Heights and widths in frame heights. On ten clips, most with much movement, the average frame cost 0.63 of a whole one with 18 shapes
@@ -85,7 +86,8 @@ class Patchwork:
 
     def hurry(self) -> None:
         """What was kept holds only about: all of it is computed again soon, one window after the other."""
-        np.maximum(self._age, REFRESH_FRAMES - WINDOW_EVERY * self._windows[0].size * self._windows[1].size, out=self._age)
+        in_turn = REFRESH_FRAMES - WINDOW_EVERY * self._windows[0].size * self._windows[1].size
+        np.maximum(self._age, max(in_turn, _RIPE + 1), out=self._age)
 
     def outdate(self) -> None:
         """Nothing that was kept holds any longer: the next frame is computed as a whole."""
@@ -163,7 +165,7 @@ class Patchwork:
         if score[row, column] > 0:
             top, left = self._windows[0][row], self._windows[1][column]
             box = np.s_[top : top + self._window_side, left : left + self._window_side]
-            chosen[box] = mild[box] | (self._age[box] > REFRESH_FRAMES // 2)
+            chosen[box] = mild[box] | (self._age[box] > _RIPE)
         return chosen
 
     def _rectangles(self, wanted: Cells, area: float) -> list[Rectangle] | None:
