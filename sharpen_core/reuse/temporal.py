@@ -118,7 +118,8 @@ class Patchwork:
             after = self._compute_whole(pixels)
         else:
             after = np.asarray(cv2.subtract(cv2.add(pixels, self._more), self._less), np.uint8)
-            self._compute(rectangles, pixels, after)
+            if rectangles:
+                self._compute(rectangles, pixels, after)
         return part.blend(self._plain(pixels), after) if part else after
 
     def _wanted(self, changes: Changes, part: Part | None) -> tuple[Cells, Cells]:
@@ -194,7 +195,7 @@ class Patchwork:
 
     def _compute(self, rectangles: Sequence[Rectangle], pixels: Pixels, after: Pixels) -> None:
         """Computes rectangles and lays them into `after`, which holds what was kept."""
-        padded = pad(pixels, self.layout.padded) if rectangles else pixels
+        padded = pad(pixels, self.layout.padded)
         parts = [np.ascontiguousarray(padded[top : top + size.height, left : left + size.width]) for size, top, left in rectangles]
         for number, result in self._networks.infer(parts):
             self._lay(rectangles[number], result, pixels, after)

@@ -84,6 +84,7 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
     exact = core.read_model(source)
     untouched = [(truth, truth) for _, truth in examples.held_out]
     reference = _qualities(core, exact, examples.held_out, gauge)
+    sharp_db_float = _mean(_qualities(core, exact, untouched, gauge))
     tried: list[Quantisation] = []
     for plan in PLANS:
         graph = _quantised(core.read_model(source), [_inputs(picture, gauge) for picture in examples.calibrate], plan)
@@ -94,7 +95,7 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
             worst_psnr_loss_db=round(float(losses.max()), 4),
             pictures=len(losses),
             sharp_db=_mean(_qualities(core, graph, untouched, gauge)),
-            sharp_db_float=_mean(_qualities(core, exact, untouched, gauge)),
+            sharp_db_float=sharp_db_float,
         )
         print(f"int8, {plan.words}: PSNR {-result.psnr_loss_db:+.3f} dB on average, {-result.worst_psnr_loss_db:+.3f} dB at worst")
         if result.psnr_loss_db <= limit_db:
