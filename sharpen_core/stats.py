@@ -209,7 +209,7 @@ def _rate(count: int, lasted_ns: int) -> float:
 def peak_rss_bytes(process: psutil.Process) -> int:
     """Largest resident memory of this process so far; the present one where the system keeps no peak."""
     try:  # not getrusage: its peak includes that of the program which started this one
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:
         memory = process.memory_info()
         return getattr(memory, "peak_wset", memory.rss)

@@ -34,7 +34,7 @@ FILE_LIMIT_BYTES = 100_000
 
 
 def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=60, **options)
 
 
 def assert_one_clear_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -155,7 +155,7 @@ sharpened_camera.cli = types.SimpleNamespace(main=look)
 from sharpened_camera.__main__ import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, env={"PATH": os.environ["PATH"]})
     assert done.stdout.split() == ["1", "False"], done.stderr
 
 
@@ -216,9 +216,9 @@ def test_lists_in_words_and_in_json(command: str) -> None:
 def test_the_doctor_names_what_is_broken(tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(find_model("fast").folder, folder)
-    manifest = json.loads((folder / MANIFEST).read_text()) | {"name": "broken"}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
-    (folder / "model.xml").write_text("")
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | {"name": "broken"}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / "model.xml").write_text("", encoding="utf-8")
     done = run("doctor", env=os.environ | {"SHARPENED_CAMERA_MODELS": str(tmp_path)})
     assert done.returncode == 4
     assert any(line.startswith("broken") and "model.xml" in line for line in done.stdout.splitlines())
@@ -282,15 +282,15 @@ def test_a_corrupt_model(clip: Path, tmp_path: Path) -> None:
     shutil.copytree(find_model("fast").folder, folder)
     (folder / "model.bin").write_bytes(b"0" * 100)
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "model.bin")
-    (folder / MANIFEST).write_text("{")
+    (folder / MANIFEST).write_text("{", encoding="utf-8")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "manifest")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", tmp_path), 41, str(tmp_path))
 
 
 def test_outputs_that_cannot_be_written(clip: Path, picture: Path, tmp_path: Path) -> None:
-    (tmp_path / "there.mp4").write_text("precious")
+    (tmp_path / "there.mp4").write_text("precious", encoding="utf-8")
     assert_one_clear_line(run("run", "--camera", clip, "--output", tmp_path / "there.mp4"), 24, "there.mp4")
-    assert (tmp_path / "there.mp4").read_text() == "precious"
+    assert (tmp_path / "there.mp4").read_text(encoding="utf-8") == "precious"
     assert_one_clear_line(run("run", "--camera", clip, "--output", tmp_path / "no" / "out.mp4"), 24)
     assert_one_clear_line(run("run", "--camera", clip, "--output", tmp_path / "out.xyz"), 23, ".mp4")
     assert_one_clear_line(run("enhance", picture, picture), 24, "--force")
@@ -414,7 +414,7 @@ def test_a_size_that_the_camera_cannot_do(monkeypatch: pytest.MonkeyPatch, capfd
 def test_signals_end_it_quickly_and_cleanly(sent: signal.Signals, after_s: float, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     command = [PROGRAM, "run", "--camera", "test", "--output", str(target), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     time.sleep(after_s)
     process.send_signal(sent)
     stdout, stderr = process.communicate(timeout=10)
@@ -459,7 +459,7 @@ def test_a_wrong_log_level() -> None:
 def test_enhance_that_is_interrupted_leaves_nothing(after_s: float, tmp_path: Path) -> None:
     source = tmp_path / "long.mkv"
     write_clip(source, [scene(Size(480, 640), 1)] * 200)
-    process = subprocess.Popen([PROGRAM, "enhance", str(source), str(tmp_path / "out.mp4")], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([PROGRAM, "enhance", str(source), str(tmp_path / "out.mp4")], stderr=subprocess.PIPE, encoding="utf-8")
     time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
@@ -473,7 +473,7 @@ def test_the_window_keeps_garbage_settings_aside_and_ends_on_sigterm(tmp_path: P
     folder.mkdir()
     (folder / "settings.toml").write_bytes(b"\xff\x00garbage = = =")
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path)}
-    process = subprocess.Popen([PROGRAM], env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([PROGRAM], env=environment, stderr=subprocess.PIPE, encoding="utf-8")
     deadline = time.monotonic() + 30
     while not (folder / "settings.toml.bad").exists():
         assert time.monotonic() < deadline

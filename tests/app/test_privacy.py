@@ -32,5 +32,5 @@ def test_a_whole_session_connects_to_nothing_and_starts_no_process(tmp_path: Pat
         "--output",
         str(tmp_path / "out.mp4"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"

@@ -10,7 +10,10 @@ from sharpened_camera.settings import Settings, default_settings_path, load_sett
 
 def test_a_file_of_the_first_version_still_loads(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
-    path.write_text('camera = "/dev/video4"\nfps = 30.0\nengine = "auto"\nstrength = 0.5\nmirror = true\nshow = "split"\nsplit = 0.5\n')
+    path.write_text(
+        'camera = "/dev/video4"\nfps = 30.0\nengine = "auto"\nstrength = 0.5\nmirror = true\nshow = "split"\nsplit = 0.5\n',
+        encoding="utf-8",
+    )
     settings, error = load_settings(path)
     assert error is None
     assert (settings.camera, settings.camera_path, settings.pause) == ("/dev/video4", None, True)
@@ -57,9 +60,9 @@ def test_a_damaged_file_is_kept_aside_and_reported(tmp_path: Path, text: bytes, 
 def test_an_older_damaged_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     for text in ("a = 1", "b = 1", "c = 1"):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         load_settings(path)
-    kept = {entry.name: entry.read_text() for entry in tmp_path.iterdir()}
+    kept = {entry.name: entry.read_text(encoding="utf-8") for entry in tmp_path.iterdir()}
     assert kept == {"settings.toml.bad": "a = 1", "settings.toml.bad.2": "b = 1", "settings.toml.bad.3": "c = 1"}
 
 
@@ -75,7 +78,7 @@ def test_a_file_that_cannot_be_read_stays_where_it_is(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
+    in_the_way.write_text("", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         save_settings(in_the_way / "settings.toml", Settings())
     assert caught.value.hint

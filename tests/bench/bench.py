@@ -64,7 +64,7 @@ def window() -> None:
         process = subprocess.Popen(program_command(), env=environment | {"XDG_CONFIG_HOME": home}, stderr=subprocess.DEVNULL)
         time.sleep(12)
         cpu = psutil.Process(process.pid).cpu_percent(interval=5)
-        status = Path(f"/proc/{process.pid}/status").read_text()
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
     peak_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))

@@ -71,7 +71,7 @@ def read_student(model: dict[str, Any], runs: Path | None) -> Student:
 
 def _steps(metrics: Path) -> int:
     """The last step that a run wrote down."""
-    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
     return int(lines[-1].split(",")[0]) if len(lines) > 1 else 0
 
 
@@ -100,7 +100,7 @@ def table(students: list[Student]) -> str:
 
 def plot(students: list[Student]) -> str:
     """Returns gain over time as SVG: up and to the left is better."""
-    style = files("sharpen_train.evaluation").joinpath("report.css").read_text()
+    style = files("sharpen_train.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     series = [
         Series(one.name.removeprefix("published-"), 0 if one.name.startswith("published") else 1, [(time_ms, one.gain_db)])
         for one in students
@@ -116,7 +116,7 @@ def main() -> None:
     """Reads, and writes both files."""
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    evaluation = json.loads(Path(sys.argv[1]).read_text())
+    evaluation = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     students = [read_student(model, Path(sys.argv[2]) if sys.argv[2:] else None) for model in evaluation["models"]]
     measured = f"{BEGIN}\n{evaluation['pictures']} pictures; {evaluation['machine']}.\n\n{table(students)}\n{END}"
     page = PAGE.read_text(encoding="utf-8")

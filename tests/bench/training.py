@@ -23,7 +23,7 @@ def main() -> None:
     titles: list[str] = []
     for network, options in NETWORKS.items():
         command = [PROGRAM, "bench", "--arch", network.partition(",")[0], *options, "--json"]
-        report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=900).stdout.splitlines()[-1])
+        report = json.loads(subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=900).stdout.splitlines()[-1])
         plain, ours = report["loops"]
         titles.append(report["title"])
         table.add_row(

@@ -34,7 +34,7 @@ def _fits(callspec: Any) -> bool:
 @pytest.fixture(scope="session")
 def made() -> Path:
     """The folder with the kernel and its modules."""
-    built = subprocess.run([LAB / "build.sh"], capture_output=True, text=True, env=USERS)
+    built = subprocess.run([LAB / "build.sh"], capture_output=True, encoding="utf-8", env=USERS)
     if built.returncode == 77:
         pytest.skip(built.stderr.strip().splitlines()[-1])  # says why this machine cannot run them
     assert built.returncode == 0, built.stderr
@@ -67,4 +67,4 @@ def lab(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Lab]:
     for log in [*machine.share.glob("*.err"), *machine.share.glob("*.out")]:
         shutil.move(log, folder / log.name)
     if lab.figures:
-        (folder / "figures.json").write_text(json.dumps(lab.figures, indent=1))
+        (folder / "figures.json").write_text(json.dumps(lab.figures, indent=1), encoding="utf-8")

@@ -77,9 +77,8 @@ def screen():
 
 
 def gdbus(session, *arguments):
-    answer = subprocess.run(
-        ["gdbus", "call", "--session", *arguments], env=os.environ | session.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = ["gdbus", "call", "--session", *arguments]
+    answer = subprocess.run(command, env=os.environ | session.environment, capture_output=True, encoding="utf-8", check=False)
     return answer.stdout.strip()
 
 
@@ -152,7 +151,7 @@ def chromium(url, folder):
 
 def firefox(url, folder):
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in FIREFOX.items()]
-    (folder / "user.js").write_text("\n".join(lines))
+    (folder / "user.js").write_text("\n".join(lines), encoding="utf-8")
     return ("firefox-esr", "--headless", "--no-remote", "--profile", str(folder), url)
 
 

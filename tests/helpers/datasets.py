@@ -37,7 +37,7 @@ def tiny_dataset(folder: Path, patch_px: int = 32, train: int = 12, test: int = 
         soft_counts=dict.fromkeys(SPLITS, 0),
         sources=sources,
     )
-    (folder / "dataset.json").write_text(info.model_dump_json())
+    (folder / "dataset.json").write_text(info.model_dump_json(), encoding="utf-8")
     return folder
 
 

@@ -73,7 +73,7 @@ class Machine:
         number = next(self._numbers)
         asked, answered = self.share / f"ask-{number}.json", self.share / f"answer-{number}.json"
         part = asked.with_suffix(".part")
-        part.write_text(json.dumps({"do": action, "with": arguments}))
+        part.write_text(json.dumps({"do": action, "with": arguments}), encoding="utf-8")
         part.rename(asked)
         give_up_s = time.monotonic() + patience_s
         while not answered.exists():
@@ -84,7 +84,7 @@ class Machine:
                 self.kill()
                 pytest.fail(f"the guest has not answered within {patience_s:.0f} s: {action} {arguments}")
             time.sleep(0.02)
-        answer = json.loads(answered.read_text())
+        answer = json.loads(answered.read_text(encoding="utf-8"))
         answered.unlink()
         asked.unlink()
         if "error" in answer:
@@ -95,7 +95,7 @@ class Machine:
         """Shuts it down."""
         if self._process is None or self._process.poll() is not None:
             return
-        (self.share / f"ask-{next(self._numbers)}.json").write_text(json.dumps({"do": "off", "with": {}}))
+        (self.share / f"ask-{next(self._numbers)}.json").write_text(json.dumps({"do": "off", "with": {}}), encoding="utf-8")
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -290,7 +290,7 @@ class Program:
     @property
     def said(self) -> str:
         """What it has printed for people."""
-        return (self._machine.share / f"{self._log}.err").read_text()
+        return (self._machine.share / f"{self._log}.err").read_text(encoding="utf-8")
 
     @property
     def is_running(self) -> bool:
@@ -316,7 +316,7 @@ class Program:
         """Ends it by a signal, or waits for its own end."""
         code = self._machine.ask("end", timeout_s + 30, pid=self.pid, by=by, timeout_s=timeout_s)
         assert code is not None, f"the program did not end within {timeout_s:.0f} s: {self.said}"
-        out = (self._machine.share / f"{self._log}.out").read_text().strip()
+        out = (self._machine.share / f"{self._log}.out").read_text(encoding="utf-8").strip()
         return Ended(code, json.loads(out.splitlines()[-1]) if out.startswith("{") else {}, self.said)
 
 
@@ -469,7 +469,7 @@ class Lab:
             belongs = f"--groups={groups}" if groups else "--clear-groups"
             command = ["setpriv", f"--reuid={user}", belongs, "env", "HOME=/tmp", *command]
         done = self.machine.ask("run", 150, command=command, timeout_s=120)
-        (self.folder / "doctor.json").write_text(done["out"])
+        (self.folder / "doctor.json").write_text(done["out"], encoding="utf-8")
         assert done["out"].startswith("{"), done["err"]
         report = json.loads(done["out"])
         assert done["code"] == report["exit_code"]

@@ -14,8 +14,8 @@ def make_loopback(root, number, label=LABEL, fmt=""):
     """Adds /dev/video<number> and its sysfs entry below `root`; returns the entry."""
     entry = root / f"sys/class/video4linux/video{number}"
     entry.mkdir(parents=True)
-    (entry / "name").write_text(f"{label}\n")
-    (entry / "format").write_text(fmt)
+    (entry / "name").write_text(f"{label}\n", encoding="utf-8")
+    (entry / "format").write_text(fmt, encoding="utf-8")
     node = root / f"dev/video{number}"
     node.parent.mkdir(exist_ok=True)
     node.touch()
@@ -30,7 +30,7 @@ def make_computer(root, *, os_release="", release="6.1.0", modules="", loaded=Fa
         f"lib/modules/{release}/modules.dep": modules,
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_text(text, encoding="utf-8")
     if loaded:
         (root / "sys/module/v4l2loopback").mkdir(parents=True)
 

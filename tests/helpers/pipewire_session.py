@@ -138,7 +138,7 @@ class Reading:
     def __init__(self, session, arguments):
         self._seen = None
         command = [sys.executable, str(READER), *arguments]
-        self.process = subprocess.Popen(command, env=os.environ | session.environment, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=os.environ | session.environment, stdout=subprocess.PIPE, encoding="utf-8")
         assert self.process.stdout.readline() == "ready\n"
 
     def is_over(self):

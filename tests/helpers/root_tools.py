@@ -39,7 +39,7 @@ def install_tools(bench: Bench) -> str:
     folder.mkdir()
     for name, body in _TOOLS.items():
         tool = folder / name
-        tool.write_text(_HEAD.format(root=bench.root) + body)
+        tool.write_text(_HEAD.format(root=bench.root) + body, encoding="utf-8")
         tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     return f"{folder}:/usr/bin:/bin"
 
@@ -47,4 +47,4 @@ def install_tools(bench: Bench) -> str:
 def log_of(bench: Bench) -> list[str]:
     """What was called, in order, without udev."""
     log = bench.root / "log"
-    return [line for line in log.read_text().splitlines() if not line.startswith("udevadm")] if log.exists() else []
+    return [line for line in log.read_text(encoding="utf-8").splitlines() if not line.startswith("udevadm")] if log.exists() else []

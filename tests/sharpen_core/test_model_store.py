@@ -21,7 +21,7 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def change_manifest(folder: Path, **changes: object) -> None:
     path = folder / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
 def test_every_shipped_model_is_what_its_manifest_says() -> None:
@@ -68,7 +68,7 @@ def test_a_missing_or_unlisted_file_is_refused(own_models: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0\0"])
 def test_a_damaged_manifest_is_one_clear_error_and_hides_no_other_model(own_models: Path, content: str) -> None:
-    (own_models / "mine" / MANIFEST).write_text(content)
+    (own_models / "mine" / MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(ModelCorrupt, match=r"the manifest .* is damaged"):
         read_model(own_models / "mine")
     found, damaged = list_models()
@@ -87,8 +87,10 @@ def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, ob
 
 def test_manifests_of_older_exports_need_no_newer_field(own_models: Path) -> None:
     path = own_models / "mine" / MANIFEST
-    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("whole_frame", "told", "int8")}
-    path.write_text(json.dumps(older))
+    older = {
+        key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key not in ("whole_frame", "told", "int8")
+    }
+    path.write_text(json.dumps(older), encoding="utf-8")
     manifest = find_model("mine").manifest
     assert (manifest.whole_frame, manifest.told, manifest.int8) == (False, False, None)
     assert find_model("mine").gauge() is None
@@ -138,7 +140,7 @@ def test_the_family_is_what_is_installed_of_it_best_first(own_models: Path) -> N
     (own_models / "mine").rename(own_models / FAMILY[0])
     change_manifest(own_models / FAMILY[0], name=FAMILY[0])
     assert find_family()[0].folder == own_models / FAMILY[0]
-    (own_models / FAMILY[0] / MANIFEST).write_text("{")
+    (own_models / FAMILY[0] / MANIFEST).write_text("{", encoding="utf-8")
     assert FAMILY[0] not in [model.name for model in find_family()]
 
 

@@ -32,7 +32,7 @@ def test_the_oldest_entries_go(path: Path) -> None:
     cache = TuningCache(path)
     for number in range(MOST_ENTRIES + 3):
         cache.put(other(number), Tuned(frame_ms=1))
-    assert len(json.loads(path.read_text())["entries"]) == MOST_ENTRIES
+    assert len(json.loads(path.read_text(encoding="utf-8"))["entries"]) == MOST_ENTRIES
     assert cache.get(other(2)) is None
     assert cache.get(other(3)) == Tuned(frame_ms=1)
 
@@ -52,7 +52,7 @@ GOOD = {"setup": SETUP.model_dump(), "tuned": {"most_px": 7, "frame_ms": 3.5}}
 )
 def test_a_damaged_or_foreign_entry_is_ignored_and_the_others_are_not(path: Path, damage: dict) -> None:
     path.parent.mkdir()
-    path.write_text(json.dumps({"format": 1, "entries": [GOOD | damage, "rubbish", None, GOOD]}))
+    path.write_text(json.dumps({"format": 1, "entries": [GOOD | damage, "rubbish", None, GOOD]}), encoding="utf-8")
     assert TuningCache(path).get(SETUP) == Tuned(most_px=7, frame_ms=3.5)
 
 
@@ -71,12 +71,12 @@ def test_any_rubbish_counts_as_nothing_measured_and_is_replaced(path: Path, cont
 
 def test_another_format_is_ignored(path: Path) -> None:
     path.parent.mkdir()
-    path.write_text(json.dumps({"format": 2, "entries": [GOOD]}))
+    path.write_text(json.dumps({"format": 2, "entries": [GOOD]}), encoding="utf-8")
     assert TuningCache(path).get(SETUP) is None
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     cache = TuningCache(tmp_path / "file" / "tuning.json")
     cache.put(SETUP, Tuned(frame_ms=1))
     assert cache.get(SETUP) is None

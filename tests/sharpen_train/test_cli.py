@@ -16,7 +16,7 @@ SMALL = (
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=100)
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=100)
 
 
 def succeed(*arguments: object) -> str:
@@ -31,14 +31,14 @@ def test_the_whole_walk_ends_in_a_model_that_the_program_runs(pictures: Path, tm
     assert "done: 4 steps" in succeed("train", "--data", data, *SMALL, "--set", "train.steps=4", "--run", student)
     report = json.loads(succeed("evaluate", student, "--data", data, "--json", "--workers", 1))
     assert report
-    scores = json.loads((student / "scores.json").read_text())
+    scores = json.loads((student / "scores.json").read_text(encoding="utf-8"))
     assert set(scores) == {"heavy", "heavy+jpeg", "medium", "medium+jpeg", "low", "low+jpeg"}
     model = tmp_path / "mine"
     succeed("export", student, "--out", model, "--name", "mine", "--title", "Mine")
-    assert "| heavy |" in (model / "card.md").read_text()
+    assert "| heavy |" in (model / "card.md").read_text(encoding="utf-8")
     program = Path(PROGRAM).with_name("sharpened-camera")
     options = ("--camera", "test", "--size", "160x120", "--fastest", "--frames", "5", "--output", "none", "--model", model, "--json")
-    done = subprocess.run([program, "run", *options], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([program, "run", *options], capture_output=True, encoding="utf-8", timeout=60, check=True)
     report = json.loads(done.stdout)
     assert (report["model"], report["frames_sharpened"]) == ("mine", 5)
 
@@ -55,7 +55,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     data = tiny_dataset(tmp_path / "data", patch_px=64)
     command = (PROGRAM, "train", "--data", data, *SMALL, "--set", "train.validate_every=2", "--run", tmp_path / "run")
     process = subprocess.Popen(
-        [*map(str, command), "--set", "train.steps=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*map(str, command), "--set", "train.steps=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert process.stdout is not None
     said = [next(process.stdout), next(process.stdout)]  # the first validation is over: the run is under way

@@ -46,7 +46,7 @@ def run_program(*options: object) -> dict[str, Any]:
         SessionFailed: it ended with an error, or not at all.
     """
     command = [*program_command(), "run", "--json", "--output", "none", *map(str, options)]
-    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     try:
         out, err, used = _watch_program(process)
     finally:

@@ -24,7 +24,7 @@ RunAsRoot = Callable[[Sequence[str], str], "subprocess.CompletedProcess[str]"]
 
 def run_shell(command: Sequence[str], script: str) -> "subprocess.CompletedProcess[str]":
     """Runs a shell that reads the script from its standard input; what it complains about is captured."""
-    return subprocess.run([*command, "/bin/sh", "-s"], input=script, text=True, errors="replace", capture_output=True, check=False)  # noqa: S603  (pkexec, sudo or nothing)
+    return subprocess.run([*command, "/bin/sh", "-s"], input=script, encoding="utf-8", errors="replace", capture_output=True, check=False)  # noqa: S603  (pkexec, sudo or nothing)
 
 
 @dataclass(frozen=True, slots=True)

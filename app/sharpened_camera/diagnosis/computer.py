@@ -59,7 +59,7 @@ def connects(path: Path) -> bool:
 def run_tool(command: Sequence[str]) -> str | None:
     """What a tool prints; None if it is not installed, fails or hangs."""
     try:
-        done = subprocess.run([*command], capture_output=True, text=True, errors="replace", timeout=_TOOL_PATIENCE_S, check=True)  # noqa: S603  (fixed commands)
+        done = subprocess.run([*command], capture_output=True, encoding="utf-8", errors="replace", timeout=_TOOL_PATIENCE_S, check=True)  # noqa: S603  (fixed commands)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

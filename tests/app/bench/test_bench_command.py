@@ -12,7 +12,7 @@ PROGRAM = [sys.executable, "-m", "sharpened_camera", "bench"]
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=110)
+    return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=110)
 
 
 def test_networks_as_json_and_as_a_chart(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_networks_as_json_and_as_a_chart(tmp_path: Path) -> None:
     assert report["machine"]["threads"] == 1
     assert {row["model"] for row in report["network"]} >= {"fast", "OpenCV unsharp mask"}
     assert "network: fast at 96x64" in done.stderr
-    assert chart.read_text().startswith("<svg")
+    assert chart.read_text(encoding="utf-8").startswith("<svg")
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_bad_arguments(arguments: tuple[str, ...], code: int, words: str) -> Non
 
 def test_a_chart_replaces_nothing_unless_told_to(tmp_path: Path) -> None:
     chart = tmp_path / "speed.svg"
-    chart.write_text("precious")
+    chart.write_text("precious", encoding="utf-8")
     done = bench("--only", "network", "--plot", chart)
-    assert (done.returncode, chart.read_text()) == (24, "precious")
+    assert (done.returncode, chart.read_text(encoding="utf-8")) == (24, "precious")
     assert "--force" in done.stderr
 
 
 def test_ctrl_c_prints_what_was_measured_and_leaves_no_chart(tmp_path: Path) -> None:
     arguments = ["--only", "network", "--only", "memory", "--size", "96x64", "--json", "--plot", str(tmp_path / "speed.svg")]
-    process = subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     assert process.stderr is not None
     assert any(line.startswith("memory") for line in process.stderr)
     process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ PROGRAM = str(Path(sys.executable).with_name("sharpened-camera"))
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, encoding="utf-8", timeout=60, stdin=subprocess.DEVNULL)
 
 
 def test_the_doctor_in_words_and_for_programs() -> None:

@@ -71,7 +71,7 @@ class Stage:
 
     def text(self, path):
         file = self.bench.root / path.lstrip("/")
-        return file.read_text() if file.exists() else None
+        return file.read_text(encoding="utf-8") if file.exists() else None
 
     def files(self):
         return {path for path in FILES if self.text(path) is not None}
@@ -182,7 +182,7 @@ def test_undo_while_a_program_uses_the_camera_waits_for_the_restart(stage):
 def test_another_programs_line_is_joined_with_ours_and_its_file_left_alone(stage):
     file = stage.bench.write("usr/lib/modprobe.d/98-v4l2loopback.conf", OBS_LINE)
     stage.set_up()
-    assert file.read_text() == OBS_LINE
+    assert file.read_text(encoding="utf-8") == OBS_LINE
     assert 'devices=2 video_nr=9,42 card_label="OBS Virtual Camera,Sharpened Camera" exclusive_caps=1,1' in (stage.text(MODPROBE) or "")
     made = planned(read_options(stage.bench.computer))
     assert [(device.number, device.label) for device in made] == [(9, "OBS Virtual Camera"), (42, LABEL)]
@@ -307,7 +307,7 @@ def test_a_module_that_does_not_load(stage, words, secure, said):
 
 
 def test_a_camera_that_does_not_appear_is_not_waited_for_for_ever(stage):
-    stage.bench.root.joinpath("root-tools/modprobe").write_text("#!/bin/sh\n")
+    stage.bench.root.joinpath("root-tools/modprobe").write_text("#!/bin/sh\n", encoding="utf-8")
     assert "has not appeared. Restart the computer" in stage.set_up()
 
 
@@ -349,13 +349,13 @@ def test_a_file_that_changes_between_the_question_and_the_answer(stage):
 
 @pytest.mark.parametrize("target", ["elsewhere", "nothing"])
 def test_a_link_in_place_of_a_file_is_never_followed(stage, target):
-    (stage.bench.root / "elsewhere").write_text("precious")
+    (stage.bench.root / "elsewhere").write_text("precious", encoding="utf-8")
     link = stage.bench.root / UDEV[1:]
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(stage.bench.root / target)
     stage.set_up()
     assert link.is_symlink()
-    assert (stage.bench.root / "elsewhere").read_text() == "precious"
+    assert (stage.bench.root / "elsewhere").read_text(encoding="utf-8") == "precious"
     assert not (stage.bench.root / "nothing").exists()
 
 
@@ -420,6 +420,6 @@ def test_undo_of_nothing_needs_nobody(stage):
     [("modules-load.conf", modules_load()), ("70-sharpened-camera.rules", udev_rule()), ("modprobe.conf", modprobe_options([OURS]))],
 )
 def test_packages_carry_the_same_settings(name, body):
-    lines = (PACKAGED / name).read_text().splitlines()
+    lines = (PACKAGED / name).read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# For packages: /usr/lib/")
     assert lines[1:] == body.splitlines()[1:]

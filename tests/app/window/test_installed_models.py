@@ -17,8 +17,8 @@ def test_an_installed_model_is_offered_and_can_be_picked(
     from sharpen_train.exporting.install import install
 
     exported = shutil.copytree(find_model(DEFAULT_MODEL).folder, tmp_path / "export")
-    manifest = json.loads((exported / MANIFEST).read_text()) | {"name": "mine", "title": "Trained for my own camera"}
-    (exported / MANIFEST).write_text(json.dumps(manifest))
+    manifest = json.loads((exported / MANIFEST).read_text(encoding="utf-8")) | {"name": "mine", "title": "Trained for my own camera"}
+    (exported / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "models"))
     install(exported)
     stand.models = list_models()

@@ -15,14 +15,14 @@ from sharpened_camera.window.application_window import ApplicationWindow
 
 
 def test_damaged_settings_are_kept_and_reported(qtbot: QtBot, stand: Stand) -> None:
-    stand.settings_path.write_text("strength = 9")
+    stand.settings_path.write_text("strength = 9", encoding="utf-8")
     window = opened(qtbot, stand).window
     assert "settings.toml.bad" in window.board.notices["settings"].hint
-    assert stand.settings_path.with_name("settings.toml.bad").read_text() == "strength = 9"
+    assert stand.settings_path.with_name("settings.toml.bad").read_text(encoding="utf-8") == "strength = 9"
 
 
 def test_settings_that_cannot_be_saved_are_reported(qtbot: QtBot, stand: Stand, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     stand.settings_path = tmp_path / "file" / "settings.toml"
     window = stand.build().window
     window.save()

@@ -49,7 +49,7 @@ def action(function: Callable[..., Any]) -> Callable[..., Any]:
 def run(command: list[str], timeout_s: float = 60) -> dict[str, Any]:
     """Runs a command to its end."""
     began_s = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout_s, stdin=subprocess.DEVNULL)
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr, "took_s": time.monotonic() - began_s}
 
 
@@ -101,7 +101,7 @@ def tidy() -> None:
 def read(path: str) -> str | None:
     """A text file of the guest; None if it is not there."""
     try:
-        return Path(path).read_text(errors="replace")
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
 
@@ -110,7 +110,7 @@ def read(path: str) -> str | None:
 def write(path: str, text: str) -> None:
     """Writes a file of the guest."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text)
+    Path(path).write_text(text, encoding="utf-8")
 
 
 @action
@@ -157,7 +157,7 @@ def unplug() -> float:
     """Takes the webcam away; returns when, by the monotonic clock."""
     now_s = time.monotonic()
     if (VIVID / "vivid.0").exists():
-        (VIVID / "unbind").write_text("vivid.0")
+        (VIVID / "unbind").write_text("vivid.0", encoding="utf-8")
     return now_s
 
 
@@ -165,7 +165,7 @@ def unplug() -> float:
 def plug() -> float:
     """Plugs the webcam in; returns when it was there, by the monotonic clock."""
     if not (VIVID / "vivid.0").exists():
-        (VIVID / "bind").write_text("vivid.0")
+        (VIVID / "bind").write_text("vivid.0", encoding="utf-8")
     return time.monotonic()
 
 
@@ -173,7 +173,7 @@ def plug() -> float:
 def webcam() -> str | None:
     """The webcam's device node; None while it is unplugged."""
     for entry in sorted(Path("/sys/class/video4linux").glob("video*")):
-        if (entry / "name").read_text().startswith("vivid"):
+        if (entry / "name").read_text(encoding="utf-8").startswith("vivid"):
             return f"/dev/{entry.name}"
     return None
 
@@ -358,11 +358,11 @@ def serve() -> None:
         if not asked.exists():
             time.sleep(0.03)
             continue
-        request = json.loads(asked.read_text())
+        request = json.loads(asked.read_text(encoding="utf-8"))
         if request["do"] == "off":
             return
         part = SHARE / f"answer-{number}.part"
-        part.write_text(json.dumps(answer(request)))
+        part.write_text(json.dumps(answer(request)), encoding="utf-8")
         part.rename(SHARE / f"answer-{number}.json")
         number += 1
 

@@ -141,7 +141,7 @@ def test_holders_are_named(tmp_path: Path) -> None:
     for number, name, target in (("12", "zoom", "/dev/video0"), ("13", "obs", "/dev/video1"), ("14", "zoom", "/dev/video0")):
         (tmp_path / number / "fd").mkdir(parents=True)
         (tmp_path / number / "fd" / "5").symlink_to(target)
-        (tmp_path / number / "comm").write_text(name + "\n")
+        (tmp_path / number / "comm").write_text(name + "\n", encoding="utf-8")
     (tmp_path / "15").mkdir()  # one that ended
     assert holders_of(CameraDevice("Cam", 0, 200, "/dev/video0"), tmp_path) == ["zoom"]
     assert holders_of(CameraDevice("Cam", 0, 200, "usb-1"), tmp_path) == []

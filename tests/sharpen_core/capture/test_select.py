@@ -79,6 +79,6 @@ def test_an_unknown_camera(cameras, text: str) -> None:
 def test_importing_costs_no_codec_and_no_enumerator() -> None:
     code = "import sys, sharpen_core.capture.select; print([m for m in ('av', 'linuxpy', 'cv2_enumerate_cameras') if m in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
     assert result.stdout.strip() == "[]"

@@ -137,7 +137,7 @@ def test_ctrl_c_survives_networks_that_were_freed() -> None:
         "os.kill(os.getpid(), signal.SIGINT)",
         "time.sleep(60)",
     )
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, encoding="utf-8", timeout=60)
     assert "KeyboardInterrupt" in done.stderr, done.returncode
 
 

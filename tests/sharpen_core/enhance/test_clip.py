@@ -186,8 +186,8 @@ def test_truncated_clips_are_refused(tmp_path, kind, share):
 
 
 def test_sources_that_are_no_clips(tmp_path):
-    (tmp_path / "text.txt").write_text("hello, this is a letter and no film\n" * 50)
-    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nhttp://localhost/secret.ts\n")
+    (tmp_path / "text.txt").write_text("hello, this is a letter and no film\n" * 50, encoding="utf-8")
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nhttp://localhost/secret.ts\n", encoding="utf-8")
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
     with av.open(str(tmp_path / "sound.m4a"), "w", format="mp4") as container:

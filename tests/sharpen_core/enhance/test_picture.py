@@ -223,7 +223,7 @@ def test_truncated_pictures_are_refused(tmp_path, suffix, share):
 
 
 def test_sources_that_are_no_pictures(tmp_path):
-    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "text.png").write_text("hello", encoding="utf-8")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
     if hasattr(os, "mkfifo"):

@@ -96,7 +96,7 @@ def test_another_writer_is_busy(tmp_path, text):
     make_loopback(tmp_path, 42)
     process = tmp_path / "proc/77"
     (process / "fd").mkdir(parents=True)
-    (process / "comm").write_text("obs\n")
+    (process / "comm").write_text("obs\n", encoding="utf-8")
     (process / "fd/9").symlink_to(tmp_path / "dev/video42")
     with pytest.raises(OutputBusy, match=r"open in: obs"):
         camera(tmp_path, refusing_driver(text)).open(Size(48, 64), 30)
@@ -131,7 +131,7 @@ def test_the_device_is_looked_at_once_a_second(tmp_path):
     with pytest.raises(OutputError, match="has gone"):
         output.send(frame())
     (tmp_path / "dev/video42").touch()
-    (entry / "name").write_text("OBS Virtual Camera")
+    (entry / "name").write_text("OBS Virtual Camera", encoding="utf-8")
     clock.now += 1
     with pytest.raises(OutputError, match="has gone"):
         output.send(frame())
@@ -142,7 +142,7 @@ def test_a_reader_that_holds_another_size_is_noticed(tmp_path):
     entry, clock = make_loopback(tmp_path, 42, fmt="YU12:64x48@30\n"), Clock()
     output = camera(tmp_path, clock=clock)
     output.open(Size(48, 64), 30)
-    (entry / "format").write_text("YU12:640x480@30/1\n")
+    (entry / "format").write_text("YU12:640x480@30/1\n", encoding="utf-8")
     clock.now += 1
     with pytest.raises(OutputBusy, match="640x480 instead of 64x48"):
         output.send(frame())
@@ -205,7 +205,7 @@ def test_a_reader_that_holds_another_pixel_format_is_noticed(tmp_path):
     entry, clock = make_loopback(tmp_path, 42, fmt="YU12:64x48@30\n"), Clock()
     output = camera(tmp_path, clock=clock)
     output.open(Size(48, 64), 30)
-    (entry / "format").write_text("YUYV:64x48@30\n")
+    (entry / "format").write_text("YUYV:64x48@30\n", encoding="utf-8")
     clock.now += 1
     with pytest.raises(OutputBusy, match="at YUYV instead of YU12"):
         output.send(frame())

@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_later_wins(file: Path) -> None:
-    file.write_text("[train]\nlr = 2e-3\nseed = 5\nmax_minutes = 7\n")
+    file.write_text("[train]\nlr = 2e-3\nseed = 5\nmax_minutes = 7\n", encoding="utf-8")
     config = load_config("quick", file, ["train.seed=6", "train.clip=1"], {"train.clip": 2.0, "train.steps": None})
     assert config.train.warmup_steps == 50, "the recipe over the defaults"
     assert config.train.lr == 2e-3, "the file over the recipe"
@@ -34,7 +34,7 @@ def test_the_later_wins(file: Path) -> None:
 
 
 def test_a_file_replaces_phases_and_terms_as_a_whole(file: Path) -> None:
-    file.write_text("[loss]\nterms = { l1 = 1 }\n[[phase]]\npreset = 'low'\n[[phase]]\npreset = 'heavy'\n")
+    file.write_text("[loss]\nterms = { l1 = 1 }\n[[phase]]\npreset = 'low'\n[[phase]]\npreset = 'heavy'\n", encoding="utf-8")
     config = load_config("published-nafnet26", file)
     assert config.loss.terms == {"l1": 1.0}
     assert [(phase.preset, phase.batch) for phase in config.phase] == [("low", 16), ("heavy", 16)]
@@ -84,7 +84,7 @@ def test_what_is_unknown_is_refused_with_what_was_meant(setting: str, meant: str
 
 
 def test_an_unknown_key_in_a_file_is_refused(file: Path) -> None:
-    file.write_text("[[phase]]\nshare = 1\n[[phase]]\nalfa = 1\n")
+    file.write_text("[[phase]]\nshare = 1\n[[phase]]\nalfa = 1\n", encoding="utf-8")
     error = refused(file=file)
     assert error.message == "there is no setting 'phase.2.alfa'"
     assert "phase.alpha" in error.hint
@@ -123,14 +123,14 @@ def test_what_is_impossible_is_refused_by_key_value_and_limit(setting: str, word
 
 
 def test_a_table_that_should_be_a_list_is_refused_in_every_way(file: Path) -> None:
-    file.write_text("[phase]\nbatch = 8\n")
+    file.write_text("[phase]\nbatch = 8\n", encoding="utf-8")
     assert "[[phase]]" in refused(file=file).hint
     assert "[[phase]]" in refused("phase.batch=4", file=file).hint
 
 
 def test_files_that_cannot_be_read_are_refused(file: Path) -> None:
     assert "No such file" in refused(file=file).message
-    file.write_text("[train]\nlr = \n")
+    file.write_text("[train]\nlr = \n", encoding="utf-8")
     assert "line 2" in refused(file=file).message
     file.write_bytes(b"\xff\xfe")
     assert "not text" in refused(file=file).message

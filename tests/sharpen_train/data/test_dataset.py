@@ -19,7 +19,7 @@ def write_teacher(data: Path, rows: int, **changes: object) -> Path:
     folder.mkdir(parents=True)
     side = open_dataset(data).info.side_px
     values = {"name": "big", "presets": ["heavy", "low"], "seed": 1, "arch": "restormer", "weights_sha256": "0" * 64, "done": rows - 1}
-    (folder / "teacher.json").write_text(TeacherInfo.model_validate({**values, **changes}).model_dump_json())
+    (folder / "teacher.json").write_text(TeacherInfo.model_validate({**values, **changes}).model_dump_json(), encoding="utf-8")
     np.save(folder / "index.npy", np.arange(rows) // 2)
     np.save(folder / "preset.npy", np.arange(rows) % 2)
     for name in ("soft", "teacher"):
@@ -64,8 +64,8 @@ def test_an_array_of_another_kind_is_named(data: Path) -> None:
     np.save(data / "test" / "truth.npy", np.zeros((2, 3)))
     with pytest.raises(DataError, match="it holds 2x3 float64, not"):
         open_dataset(data)
-    content = json.loads((data / "dataset.json").read_text())
-    (data / "dataset.json").write_text(json.dumps({**content, "format": 2}))
+    content = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
+    (data / "dataset.json").write_text(json.dumps({**content, "format": 2}), encoding="utf-8")
     with pytest.raises(DataError, match=r"dataset\.json: Input should be 1"):
         open_dataset(data)
 

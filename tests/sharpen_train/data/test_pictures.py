@@ -36,7 +36,7 @@ def test_the_table_says_where_a_picture_is_sharp(tmp_path: Path) -> None:
     for name in ("half", "whole", "never", "x_sharp", "x_blur"):
         cv2.imwrite(str(folder / f"{name}.png"), sharp_picture(Size(40, 60), 1))
     rows = ["file\tgt_scale", "train/half.png\t1/2", "train/whole.png\t1", "train/never.png\t<1/3", "train/x_sharp.png\t"]
-    (tmp_path / "SOURCES.tsv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "SOURCES.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     sources = find_sources(folder)
     assert {source.path.stem: source.scale for source in sources} == {"half": 0.5, "whole": 1.0, "x_sharp": 1.0}
     assert {source.path.stem: Size.of(load_truth(source)) for source in sources}["half"] == Size(20, 30)
@@ -45,7 +45,7 @@ def test_the_table_says_where_a_picture_is_sharp(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["1/0", "2", "big"])
 def test_an_impossible_table_is_named(tmp_path: Path, value: str) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), sharp_picture(Size(40, 60), 1))
-    (tmp_path / "SOURCES.tsv").write_text(f"file\tgt_scale\na.png\t{value}\n")
+    (tmp_path / "SOURCES.tsv").write_text(f"file\tgt_scale\na.png\t{value}\n", encoding="utf-8")
     with pytest.raises(DataError, match="SOURCES"):
         find_sources(tmp_path)
 

@@ -119,7 +119,7 @@ def test_the_scale_is_found_taken_from_the_table_or_left_alone(tmp_path: Path, o
 
     assert scale() == 0.5
     assert scale(screen=False) == 1
-    (tmp_path / "in" / "SOURCES.tsv").write_text("file\tgt_scale\nlarge.png\t1/3\n")
+    (tmp_path / "in" / "SOURCES.tsv").write_text("file\tgt_scale\nlarge.png\t1/3\n", encoding="utf-8")
     assert scale() == pytest.approx(1 / 3)
 
 
@@ -148,11 +148,11 @@ def test_pairs_of_different_sizes_are_named_or_left_out(pairs_folder: Path, tmp_
 
 def test_what_is_there_is_replaced_only_if_it_is_a_dataset_and_on_demand(pictures: Path, tmp_path: Path, options: PrepareOptions) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    (tmp_path / "mine" / "thesis.txt").write_text("precious", encoding="utf-8")
     for force in (False, True):
         with pytest.raises(DataError, match="is not a dataset"):
             prepare([pictures], tmp_path / "mine", replace(options, force=force))
-    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+    assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "precious"
     (tmp_path / "data").mkdir()
     prepare([pictures], tmp_path / "data", options)
     with pytest.raises(DataError, match=r"already.*--force"):
@@ -171,7 +171,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
         with whole_folder(tmp_path / "data", force=False) as draft:
             assert not dead.exists()
-            (draft / "dataset.json").write_text("{}")
+            (draft / "dataset.json").write_text("{}", encoding="utf-8")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -202,7 +202,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(pictures: Path, tmp_pa
 
     program = Path(sys.executable).with_name("sharpen-train")
     command = [program, "prepare", pictures, "--out", tmp_path / "data"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=limited)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, preexec_fn=limited)
     assert done.returncode == 37, done.stderr
     assert "sharpen-train: the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
@@ -212,13 +212,13 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(pictures: Path, tmp_pa
 def test_the_command_tells_what_it_did(pictures: Path, pairs_folder: Path, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("sharpen-train")
     command = [program, "prepare", pictures, "--out", tmp_path / "data", "--text", "1", "--pairs", pairs_folder, "--pack-mb", "3", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary["pictures"] == {"photo": 4, "pair": 3, "text": 1}
     assert summary["patches"] == open_dataset(tmp_path / "data").info.counts
     done = subprocess.run(
-        [program, "prepare", tmp_path / "data.pack", "--out", tmp_path / "again"], capture_output=True, text=True, timeout=60
+        [program, "prepare", tmp_path / "data.pack", "--out", tmp_path / "again"], capture_output=True, encoding="utf-8", timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert "have a look at" in done.stdout

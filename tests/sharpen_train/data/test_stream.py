@@ -56,7 +56,7 @@ def taught(dataset_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder, index = data / "teacher" / "big", np.arange(0, len(truths), 2)
     folder.mkdir(parents=True)
     info = TeacherInfo(name="big", presets=["heavy"], seed=1, arch="x", weights_sha256="0", done=len(index))
-    (folder / "teacher.json").write_text(info.model_dump_json())
+    (folder / "teacher.json").write_text(info.model_dump_json(), encoding="utf-8")
     np.save(folder / "index.npy", index)
     np.save(folder / "preset.npy", np.zeros_like(index))
     np.save(folder / "soft.npy", truths[index] // 2)

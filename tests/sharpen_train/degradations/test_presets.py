@@ -78,7 +78,7 @@ def test_another_process_draws_the_same() -> None:
     ours = [find_preset("webcam").explain(truth, np.random.default_rng(n)) for n in range(24)]
     assert any("h264" in words for _, drawn in ours for words in drawn)
     code = f"{DRAWN.format(hex=truth.tobytes().hex())}; {PRINTED}"
-    theirs = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    theirs = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
     whole = b"".join(soft.tobytes() for soft, _ in ours)
     assert hashlib.sha256(bytes.fromhex(theirs)).digest() == hashlib.sha256(whole).digest()
 

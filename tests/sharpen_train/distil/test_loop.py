@@ -111,7 +111,7 @@ def test_a_run_leaves_what_it_takes_to_understand_it(settings: Settings, tmp_pat
     assert not [name for name in names if name.endswith((".part", ".old"))]
     best = max(float(row["ssim"]) for row in rows_of(run) if row["ssim"])
     assert float(checkpoint.read_facts(result)["ssim"]) == pytest.approx(best, abs=1e-5)
-    assert "done: 8 steps" in (run / "train.log").read_text()
+    assert "done: 8 steps" in (run / "train.log").read_text(encoding="utf-8")
 
 
 def test_sigterm_saves_and_names_the_command_that_goes_on(

@@ -27,11 +27,11 @@ loop.train(read_config(Path(sys.argv[1])), Path(sys.argv[2]))
 def test_two_processes_do_what_one_does_with_the_whole_batch(settings: Callable[..., Config], tmp_path: Path) -> None:
     config = settings("train.steps=4", "train.accumulate=2", "phase.batch=8")
     train(config, tmp_path / "alone")
-    (tmp_path / "config.toml").write_text(config.to_toml())
-    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "config.toml"), str(tmp_path / "both")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=100, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done: 4 steps") == 1  # one process speaks and writes
     for name in ("network", "averaged"):

@@ -75,6 +75,6 @@ def test_what_weights_are_of_is_found_out(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not the folder of a run"):
         load_run(tmp_path)
-    (tmp_path / "config.toml").write_text('[model]\narch = "plain-16x4"\n')
+    (tmp_path / "config.toml").write_text('[model]\narch = "plain-16x4"\n', encoding="utf-8")
     with pytest.raises(CheckpointError, match="no weights yet"):
         load_run(tmp_path)

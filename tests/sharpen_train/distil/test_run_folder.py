@@ -28,11 +28,11 @@ def test_settings_come_back(settings: Settings, tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run", config, ["step"], resume=False) as run:
         run.note_environment(torch.device("cpu"))
     assert read_run_config(tmp_path / "run") == config
-    assert json.loads((tmp_path / "run/env.json").read_text())["torch"] == torch.__version__
+    assert json.loads((tmp_path / "run/env.json").read_text(encoding="utf-8"))["torch"] == torch.__version__
 
 
 def test_a_folder_of_something_else_is_left_alone(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "letter.txt").write_text("dear")
+    (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
     with pytest.raises(ConfigError, match="not empty"):
         RunFolder(tmp_path, settings(), ["step"], resume=False)
     with pytest.raises(ConfigError, match="not empty"):
@@ -54,9 +54,9 @@ def test_without_tensorboard_a_line_says_so(settings: Settings, tmp_path: Path, 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with RunFolder(tmp_path / "run", settings(), ["step", "loss"], resume=False) as run:
         run.add_row({"step": 1, "loss": 0.5})
-    assert "TensorBoard is not installed" in (tmp_path / "run/train.log").read_text()
+    assert "TensorBoard is not installed" in (tmp_path / "run/train.log").read_text(encoding="utf-8")
     assert not (tmp_path / "run/tb").exists()
-    assert (tmp_path / "run/metrics.csv").read_text().split() == ["step,loss", "1,0.5"]
+    assert (tmp_path / "run/metrics.csv").read_text(encoding="utf-8").split() == ["step,loss", "1,0.5"]
 
 
 def test_samples_are_pictures_of_the_right_colours(settings: Settings, tmp_path: Path) -> None:

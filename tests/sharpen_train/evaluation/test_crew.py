@@ -61,9 +61,9 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_processes_end_with_their_parent_and_say_nothing(tmp_path, kind):
     script = tmp_path / "work.py"
-    script.write_text(WORK)
+    script.write_text(WORK, encoding="utf-8")
     command = [sys.executable, str(script)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True) as process:
         assert [process.stdout.readline() for _ in range(3)] == ["one\n"] * 3
         workers = psutil.Process(process.pid).children(recursive=True)
         assert len(workers) >= 2

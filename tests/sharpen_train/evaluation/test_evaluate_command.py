@@ -54,7 +54,7 @@ def test_everything_at_once(folder, run, tmp_path, capsys):
         assert model["scores"] == found["models"][0]["scores"] or model["kind"] == "run"
         assert model["goals"]
     assert set(found["edges"]) == set(found["flicker"]) == {"unsharp", "fast", "my-run", "fast@f32"}
-    saved = {name: Score.model_validate(score) for name, score in json.loads((run / "scores.json").read_text()).items()}
+    saved = {name: Score.model_validate(score) for name, score in json.loads((run / "scores.json").read_text(encoding="utf-8")).items()}
     assert saved["heavy"].psnr_db == found["models"][1]["scores"]["heavy"]["psnr_db"]
     assert (tmp_path / "r.html").stat().st_size < 12e6
 

@@ -106,7 +106,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path):
 
 def test_an_older_report_is_replaced_as_a_whole(evaluation, tmp_path):
     path = tmp_path / "r.html"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     report.write_report(path, evaluation, "val")
     assert path.read_text(encoding="utf-8").endswith("</html>\n")
     assert [file.name for file in tmp_path.iterdir()] == ["r.html"]

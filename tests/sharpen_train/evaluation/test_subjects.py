@@ -43,7 +43,7 @@ def test_a_blurred_picture_without_its_partner_is_a_picture_like_any_other(tmp_p
 
 
 def test_a_dataset_offers_its_benchmark(tmp_path):
-    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "dataset.json").write_text("{}", encoding="utf-8")
     write(tmp_path / "train" / "no.png")
     write(tmp_path / "benchmark" / "pictures" / "0.png", seed=1)
     write(tmp_path / "benchmark" / "pictures" / "0.soft.png", seed=2)
@@ -69,7 +69,7 @@ def test_a_limit_spreads_and_changes_no_degradation(tmp_path):
 def test_a_picture_is_brought_to_its_sharp_scale_with_its_partner(tmp_path):
     write(tmp_path / "x_sharp.png", seed=1)
     write(tmp_path / "x_blur.png", seed=2)
-    (tmp_path / "SOURCES.tsv").write_text("file\tgt_scale\nx_sharp.png\t1/2\nx_blur.png\t1/3\n")
+    (tmp_path / "SOURCES.tsv").write_text("file\tgt_scale\nx_sharp.png\t1/2\nx_blur.png\t1/3\n", encoding="utf-8")
     loaded = find_subjects(tmp_path, only_pairs=True)[0].load()
     assert loaded.truth.shape == loaded.blurred.shape == (20, 25, 3)
 

@@ -53,7 +53,7 @@ def test_every_scene_is_there_in_every_version(data, tmp_path):
 def test_the_page_tells_no_names(data, tmp_path):
     out = tmp_path / "out"
     key = make(data, out)
-    page = (out / PAGE / "index.html").read_text()
+    page = (out / PAGE / "index.html").read_text(encoding="utf-8")
     for word in ("secretnet", "truth", "heavy", *(shown.picture for shown in key.pictures.values())):
         assert word not in page
     assert all(name in page for name in key.pictures)
@@ -92,7 +92,7 @@ def test_wrong_wishes_are_refused(data, tmp_path):
         make(data, tmp_path / "out", SurveyOptions(presets=("hevy",)))
     with pytest.raises(DataError):
         make(tmp_path / "none", tmp_path / "out")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputUnwritable):
         make(data, tmp_path / "file" / "out")
 
@@ -105,13 +105,15 @@ def write_key(folder, scenes=2, survey="s"):
         f"{system}{scene}": Shown(system=system, scene=scene, picture="p", preset="heavy") for scene in range(scenes) for system in SYSTEMS
     }
     path = folder / "key.json"
-    path.write_text(Key(survey=survey, systems=SYSTEMS, pictures=pictures).model_dump_json())
+    path.write_text(Key(survey=survey, systems=SYSTEMS, pictures=pictures).model_dump_json(), encoding="utf-8")
     return path
 
 
 def write_answers(folder, rater, ratings, survey="s"):
     path = folder / f"{rater}.json"
-    path.write_text(json.dumps({"format": 1, "survey": survey, "rater": rater, "finished": "2026-01-01", "ratings": ratings}))
+    path.write_text(
+        json.dumps({"format": 1, "survey": survey, "rater": rater, "finished": "2026-01-01", "ratings": ratings}), encoding="utf-8"
+    )
     return path
 
 
@@ -173,7 +175,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(tmp_path):
     ],
 )
 def test_answers_that_do_not_belong_are_refused(tmp_path, content, complaint):
-    (tmp_path / "answers.json").write_text(content)
+    (tmp_path / "answers.json").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=complaint) as caught:
         tally([tmp_path / "answers.json"], write_key(tmp_path))
     assert "\n" not in str(caught.value)
@@ -192,7 +194,7 @@ def test_missing_files_are_named(tmp_path):
         tally([tmp_path / "none.json"], write_key(tmp_path))
     with pytest.raises(DataError, match=r"key\.json"):
         tally([], tmp_path / "no" / "key.json")
-    (tmp_path / "wrong.json").write_text("{}")
+    (tmp_path / "wrong.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="not the key"):
         tally([], tmp_path / "wrong.json")
 

@@ -168,7 +168,7 @@ def test_a_person_rates_everything_and_the_answers_are_tallied(browser, survey, 
         if file.exists():
             break
         browser.wait_until("true")
-    assert json.loads(file.read_text()) == json.loads(browser.run("part('answers').value"))
+    assert json.loads(file.read_text(encoding="utf-8")) == json.loads(browser.run("part('answers').value"))
     result = tally([file], survey / KEY)
     assert {opinion.system: opinion.mean for opinion in result.opinions} == opinions
     assert all(opinion.ratings == 3 for opinion in result.opinions)

@@ -47,9 +47,9 @@ def test_every_recipe_can_be_described(recipe: str) -> None:
 
 def test_steps_and_minutes_come_from_the_last_row_that_has_them(tmp_path: Path) -> None:
     table = tmp_path / "metrics.csv"
-    table.write_text("step,minutes,loss\n10,0.5,1\n20,1.26,1\n")
+    table.write_text("step,minutes,loss\n10,0.5,1\n20,1.26,1\n", encoding="utf-8")
     assert describe_training({}, table) == {"supervision": "the sharp picture alone, no teacher", "steps": 20, "minutes": 1.3}
-    table.write_text("step,minutes,loss\n")
+    table.write_text("step,minutes,loss\n", encoding="utf-8")
     assert "steps" not in describe_training({}, table)
 
 
@@ -63,7 +63,7 @@ def test_the_card_of_a_whole_frame_network_says_so(tmp_path: Path) -> None:
         training={"seed": 1}, files={},
     )  # fmt: skip
     write_card(tmp_path / "card.md", manifest, "")
-    card = (tmp_path / "card.md").read_text()
+    card = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "never computed in tiles" in card
     assert "Not evaluated." in card
     assert "PSNR -0.050 dB on average and -0.200 dB at worst, on 32 pictures" in card

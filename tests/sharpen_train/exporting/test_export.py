@@ -62,7 +62,7 @@ def test_the_manifest_tells_what_the_run_was(exported: Path) -> None:
 
 
 def test_the_card_tells_scores_parity_loss_credits_and_limits(exported: Path) -> None:
-    card = (exported / "card.md").read_text()
+    card = (exported / "card.md").read_text(encoding="utf-8")
     for words in ("# A test", "Pictures of nobody.", "| heavy | 30.00 / 0.800 ", "+2.00", "openvino/int8", "8 bits change", "## Limits"):
         assert words in card
 
@@ -98,7 +98,7 @@ def test_a_model_written_again_elsewhere_may_get_other_words(exported: Path, dat
     options = ExportOptions(name="other", title="Another", credits_text="Someone.", calibration=dataset, accuracy_limit_db=1)
     manifest = export(exported, tmp_path / "other", options)
     assert (manifest.name, manifest.title) == ("other", "Another")
-    card = (tmp_path / "other/card.md").read_text()
+    card = (tmp_path / "other/card.md").read_text(encoding="utf-8")
     assert "Someone." in card
     assert "Pictures of nobody." not in card
     assert read_model(exported).name == "mine"
@@ -112,8 +112,8 @@ def test_a_model_that_cannot_be_written_again_says_why_and_stays(exported: Path,
     (copy / "weights.safetensors").write_bytes(b"less")
     with pytest.raises(ModelCorrupt, match=r"weights\.safetensors"):
         export(copy)
-    manifest = (copy / MANIFEST).read_text()
-    (copy / MANIFEST).write_text(manifest.replace("guided-lean-16-32x4", "from-the-future"))
+    manifest = (copy / MANIFEST).read_text(encoding="utf-8")
+    (copy / MANIFEST).write_text(manifest.replace("guided-lean-16-32x4", "from-the-future"), encoding="utf-8")
     with pytest.raises(ConfigError, match="no architecture 'from-the-future'"):
         export(copy)
     assert (copy / "model.xml").read_bytes() == (exported / "model.xml").read_bytes()
@@ -137,12 +137,12 @@ def test_bfloat16_is_promised_only_where_it_is_close(run: Path, tmp_path: Path, 
 
 
 def test_a_folder_of_something_else_is_never_replaced(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(ExportError, match="a folder of something else"):
         export(run, tmp_path)
     with pytest.raises(ExportError, match="a folder of something else"):
         export(run, tmp_path / "thesis.txt")
-    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
 def test_bad_input_is_named(run: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_bad_input_is_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     for name in ("config.toml", "checkpoints"):
         (tmp_path / "run" / name).symlink_to(run / name)
-    (tmp_path / "run" / "scores.json").write_text("[1]")
+    (tmp_path / "run" / "scores.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(ExportError, match=r"scores .* are damaged"):
         export(tmp_path / "run", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -164,6 +164,6 @@ def test_bad_input_is_named(run: Path, tmp_path: Path) -> None:
 def test_the_program_runs_an_exported_folder_in_8_bits(exported: Path) -> None:
     program = Path(sys.executable).with_name("sharpened-camera")
     arguments = "run --camera test --size 160x120 --fastest --frames 5 --output none --precision int8 --json --model"
-    done = subprocess.run([program, *arguments.split(), exported], capture_output=True, text=True, timeout=60, env=os.environ)
+    done = subprocess.run([program, *arguments.split(), exported], capture_output=True, encoding="utf-8", timeout=60, env=os.environ)
     report = json.loads(done.stdout)
     assert (report["model"], report["precision"], report["frames_sharpened"]) == ("mine", "int8", 5)

@@ -31,7 +31,7 @@ def model(exported: Path, tmp_path: Path) -> Path:
 
 def change(folder: Path, **changes: object) -> None:
     path = folder / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
 def names(root: Path) -> list[str]:
@@ -39,7 +39,7 @@ def names(root: Path) -> list[str]:
 
 
 def test_an_installed_model_is_found_under_its_own_name(model: Path, root: Path) -> None:
-    (model / "notes.txt").write_text("mine alone")
+    (model / "notes.txt").write_text("mine alone", encoding="utf-8")
     installed, outcome = install(model)
     assert outcome is Outcome.NEW
     assert installed.folder == root / "mine"
@@ -91,7 +91,7 @@ def test_a_damaged_model_is_not_installed(model: Path, root: Path, name: str) ->
 
 
 def test_a_model_that_lacks_a_file_is_not_installed(model: Path, root: Path) -> None:
-    files = json.loads((model / MANIFEST).read_text())["files"]
+    files = json.loads((model / MANIFEST).read_text(encoding="utf-8"))["files"]
     del files["golden.npz"]
     change(model, files=files)
     with pytest.raises(ModelCorrupt, match="lists no file golden"):
@@ -102,7 +102,7 @@ def test_a_model_that_computes_something_else_here_is_not_installed(model: Path,
     with np.load(model / "golden.npz") as golden:
         np.savez(model / "other.npz", input=golden["input"], output=255 - golden["output"])
     os.replace(model / "other.npz", model / "golden.npz")
-    files = json.loads((model / MANIFEST).read_text())["files"]
+    files = json.loads((model / MANIFEST).read_text(encoding="utf-8"))["files"]
     change(model, files=files | {"golden.npz": _entry(model / "golden.npz").model_dump()})
     with pytest.raises(ExportError, match="from its golden picture"):
         install(model)
@@ -130,20 +130,20 @@ def test_a_full_disk_leaves_the_old_model(model: Path, root: Path, monkeypatch: 
 
 
 def test_a_folder_that_cannot_be_made_is_named(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("SHARPENED_CAMERA_MODELS", str(tmp_path / "file" / "models"))
     with pytest.raises(ExportError, match="cannot write"):
         install(model)
 
 
 def test_the_commands_end_in_a_model_that_is_installed(run: Path, tmp_path: Path, root: Path) -> None:
-    (tmp_path / "credits.md").write_text("Pictures of *me*.")
+    (tmp_path / "credits.md").write_text("Pictures of *me*.", encoding="utf-8")
     arguments = ["export", run, "--out", tmp_path / "out", "--name", "own", "--title", "My own", "--credits", tmp_path / "credits.md"]
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert done.exit_code == 0
     for words in ("deploy form", "openvino/f32", "47,004 parameters", f"sharpen-train install {tmp_path / 'out'}"):
         assert words in done.output
-    assert "Pictures of *me*." in (tmp_path / "out" / "card.md").read_text()
+    assert "Pictures of *me*." in (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
     done = CliRunner().invoke(app, ["install", str(tmp_path / "out")], catch_exceptions=False)
     assert "'own' installed" in done.output
     assert "sharpened-camera run --model own" in done.output

@@ -245,7 +245,7 @@ def test_files_that_do_not_fit_are_refused(vgg: Path, squeezenet: Path, tmp_path
 
 def test_keras_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
-    (tmp_path / "text.h5").write_text("no h5")
+    (tmp_path / "text.h5").write_text("no h5", encoding="utf-8")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.create_group("dense")
     for name in ("text.h5", "other.h5", "none.h5"):

@@ -151,7 +151,7 @@ def test_gstreamer_reads_the_same_picture(output, pipewire, size, tmp_path):
     file = tmp_path / "frames.rgb"
     read = f"pipewiresrc num-buffers=3 target-object={NODE} ! video/x-raw"
     command = f"gst-launch-1.0 -q {read} ! videoconvert ! video/x-raw,format=RGBA ! filesink location={file}"
-    with subprocess.Popen(command.split(), env=os.environ | pipewire.environment, stderr=subprocess.PIPE, text=True) as reader:
+    with subprocess.Popen(command.split(), env=os.environ | pipewire.environment, stderr=subprocess.PIPE, encoding="utf-8") as reader:
         for number in range(2000):
             if reader.poll() is not None:
                 break
