@@ -11,12 +11,15 @@ A model is a folder:
     golden.npz      an input and the output that the model gave when it was exported
     weights.safetensors  optional: what training can start from
     card.md         how it was trained and what it scores
+
+A model may have several sets of weights, each for frames of a range of softness. Then its graphs are numbered, the one for the softest
+frames first: model-1.onnx, model-2.onnx, model-int8-1.xml and so on. An .xml may be packed: .xml.gz.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -109,6 +112,7 @@ class Manifest(_Strict):
         halo_px: an output pixel at least this far inside the edge of a tile depends on nothing beyond that edge, if the tile starts and
             ends at multiples of `input.multiple_px`.
         whole_frame: whether the network looks at the whole frame at once, so that its tiles would differ; it is never tiled.
+        bounds: mean MTF up to which each set of weights but the last is used, rising; empty for a model of one set.
         told: whether the network is told how soft the frame is: its graphs have a second input, and gauge.npz reads that from frames.
         input: what goes in and out.
         parity: by engine and precision, such as "openvino/bf16".
@@ -129,6 +133,7 @@ class Manifest(_Strict):
     halo_px: int = Field(ge=0, le=1024)
     whole_frame: bool = False
     told: bool = False
+    bounds: tuple[float, ...] = ()
     input: InputContract
     parity: dict[str, Parity]
     training: dict[str, str | int | float | bool]
@@ -137,17 +142,43 @@ class Manifest(_Strict):
     files: dict[str, FileEntry]
 
 
+def graph_name(stem: str, suffix: str, number: int, sets: int) -> str:
+    """Returns the name of a graph's file for one of several sets of weights."""
+    return f"{stem}{suffix}" if sets == 1 else f"{stem}-{number + 1}{suffix}"
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model whose manifest was read; its files are checked when they are asked for."""
+    """A model whose manifest was read; its files are checked when they are asked for.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it promises.
+        number: which of its sets of weights the names of its graphs mean, 0 for the softest frames; by default the one in the middle.
+    """
 
     folder: Path
     manifest: Manifest
+    number: int = -1
+
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            object.__setattr__(self, "number", self.sets // 2)
 
     @property
     def name(self) -> str:
         """The name by which it is chosen."""
         return self.manifest.name
+
+    @property
+    def sets(self) -> int:
+        """How many sets of weights it has."""
+        return len(self.manifest.bounds) + 1
+
+    @property
+    def onnx_file(self) -> str:
+        """The name of the file that ONNX Runtime reads."""
+        return self._graph("model", ".onnx")
 
     @property
     def precisions(self) -> tuple[Precision, ...]:
@@ -157,12 +188,18 @@ class Model:
 
     def graph_files(self, precision: Precision) -> tuple[str, ...]:
         """Returns the names of the files that OpenVINO reads for a precision, the first of which it is given."""
-        names = tuple(f"{GRAPHS[precision]}{suffix}" for suffix in (".xml", ".bin"))
-        return names if names[0] in self.manifest.files or GRAPHS[precision] != GRAPHS["f32"] else ("model.onnx",)
+        graph, packed, weights = (self._graph(GRAPHS[precision], suffix) for suffix in (".xml", ".xml.gz", ".bin"))
+        if packed in self.manifest.files:
+            return packed, weights
+        return (graph, weights) if graph in self.manifest.files or GRAPHS[precision] != GRAPHS["f32"] else (self.onnx_file,)
 
     def graph_bytes(self, precision: Precision) -> int:
-        """Size of the files that OpenVINO reads for a precision; 0 where the manifest lists none."""
-        return sum(entry.bytes for name in self.graph_files(precision) if (entry := self.manifest.files.get(name)))
+        """Size of the files that OpenVINO reads for a precision, for all sets of weights; 0 where the manifest lists none."""
+        names = [name for number in range(self.sets) for name in replace(self, number=number).graph_files(precision)]
+        return sum(entry.bytes for name in names if (entry := self.manifest.files.get(name)))
+
+    def _graph(self, stem: str, suffix: str) -> str:
+        return graph_name(stem, suffix, self.number, self.sets)
 
     def gauge(self) -> Gauge | None:
         """Returns what reads how soft a frame is, for a model that is told that.

@@ -13,6 +13,7 @@ from sharpen_core.gauge import Floats, FrameGauge
 from sharpen_core.model_store import Model
 from sharpen_core.reuse.shapes import Networks
 from sharpen_core.reuse.temporal import Patchwork, layout_for
+from sharpen_core.specialists import Specialists
 from sharpen_core.tiling import TILE_WORKING_BYTES, Mosaic, TilePlan, plan_tiles
 
 LEAST_AREA = 0.05
@@ -28,13 +29,17 @@ class Restorer:
         reuse: whether parts that do not change beyond the sensor's noise keep what the network added to them, so that a still
             background costs next to nothing. For frames that follow each other in time. A model that looks at the whole frame
             computes all of it nevertheless.
+        prompt: whether no frame may wait for the weights that fit its softness, where a model has several: those in force go on until
+            the others are loaded.
 
     Raises:
         EngineCompileFailed: the engine cannot load the model.
         ModelIncompatible: the model lacks the precision that the engine was made for.
     """
 
-    def __init__(self, model: Model, engine: Engine, size: Size, *, most_px: int | None = None, reuse: bool = False) -> None:
+    def __init__(
+        self, model: Model, engine: Engine, size: Size, *, most_px: int | None = None, reuse: bool = False, prompt: bool = False
+    ) -> None:
         manifest = model.manifest
         if manifest.whole_frame:
             most_px = sys.maxsize
@@ -47,15 +52,14 @@ class Restorer:
         self._gauge = FrameGauge(gauge) if gauge else None
         self._mtf: Floats | None = None
         self._crispener = Crispener(size)
-        self._network = self._compiled(model, engine, self.plan.tile)
+        self._specialists = Specialists(model, lambda chosen, shape, users: engine.compile(chosen, shape, users=users), wait=not prompt)
+        self._network = self._compiled(self.plan.tile)
         self.precision: Precision = self._network.precision
         self._area = 1.0
         self._reuse = reuse and not manifest.whole_frame
         self._layout = layout_for(size, manifest.input.multiple_px, manifest.halo_px)
         small_px = int(SMALL_SHARE * math.prod(size))
-        self._networks = Networks(
-            lambda shape, users: self._compiled(model, engine, shape, users), threads=engine.threads, small_px=small_px
-        )
+        self._networks = Networks(self._compiled, threads=engine.threads, small_px=small_px)
         self._whole_only = manifest.whole_frame
         self._patchwork: Patchwork | None = None
         self._computed_px = 0
@@ -109,6 +113,7 @@ class Restorer:
         """The next frame has nothing to do with those before."""
         if self._gauge:
             self._gauge.forget()
+        self._specialists.forget()
         self._crispener.forget()
         self._patchwork = None
 
@@ -130,7 +135,8 @@ class Restorer:
             return pixels
         if self._gauge:
             before, self._mtf = self._mtf, self._gauge.look(pixels)
-            if self._patchwork and self._mtf is not before:
+            has_changed = self._specialists.tell(self._mtf) or self._mtf is not before
+            if self._patchwork and has_changed:
                 self._patchwork.hurry()
         self._crispener.look(pixels)
         sharp = self._in_parts(pixels) if self._reuse or self._area < 1 else self._whole(pixels)
@@ -138,8 +144,8 @@ class Restorer:
             return sharp
         return cv2.addWeighted(sharp, strength, pixels, 1 - strength, 0, dst=sharp)  # pyright: ignore[reportReturnType]
 
-    def _compiled(self, model: Model, engine: Engine, shape: Size, users: int = 1) -> Network:
-        return _Finished(engine.compile(model, shape, users=users), lambda: self._mtf, self._crispener)
+    def _compiled(self, shape: Size, users: int = 1) -> Network:
+        return _Finished(self._specialists.compile(shape, users), lambda: self._mtf, self._crispener)
 
     def _whole(self, pixels: Pixels) -> Pixels:
         self._computed_px += self.plan.count * math.prod(self.plan.tile)

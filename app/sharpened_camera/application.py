@@ -145,7 +145,7 @@ class Session:
         # Where every frame is taken nothing goes out while tiles are measured: then only what is known counts.
         tuned = tune(model, engine, size, self._tuning, measure=not self.request.fastest)
         reuse = self.request.reuse and not self.request.fastest
-        restorer = Restorer(model, engine, size, most_px=tuned.most_px if tuned else None, reuse=reuse)
+        restorer = Restorer(model, engine, size, most_px=tuned.most_px if tuned else None, reuse=reuse, prompt=not self.request.fastest)
         self.restorers = {**self.restorers, model.name: restorer}
         return restorer
 

@@ -52,7 +52,7 @@ class OnnxRuntimeEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_free_dimension_override_by_name("height", size.height)
         options.add_free_dimension_override_by_name("width", size.width)
-        path = model.file("model.onnx")
+        path = model.file(model.onnx_file)
         try:
             session = self._library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no base class below Exception

@@ -1,8 +1,10 @@
 """OpenVINO on the CPU: the fast path."""
 
 import functools
+import gzip
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
@@ -93,7 +95,7 @@ class OpenVINOEngine:
     def compile(self, model: Model, size: Size, *, users: int = 1) -> "OpenVINONetwork":
         """See `Engine.compile`. Compiled networks are cached in the user's cache folder."""
         precision = self._precision_for(model)
-        path, *_ = [model.file(name) for name in model.graph_files(precision)]
+        files = [model.file(name) for name in model.graph_files(precision)]
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": max(self._threads, users),
@@ -104,16 +106,23 @@ class OpenVINOEngine:
             "CACHE_DIR": str(platformdirs.user_cache_path(APP_NAME) / "openvino"),
         }
         try:
-            graph = self._core.read_model(path)
+            graph = self._read(*files)
             graph.reshape({"image": [1, size.height, size.width, 3]})
             compiled = self._core.compile_model(graph, "CPU", options)
             requests = [compiled.create_infer_request() for _ in range(users)]
             return OpenVINONetwork(requests, precision, told=model.manifest.told)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, OSError) as error:
             raise EngineCompileFailed(
                 f"OpenVINO cannot load the model '{model.name}' for {size}: {str(error).strip().splitlines()[-1]}",
                 "Try --engine onnxruntime, or install the model again.",
             ) from error
+
+    def _read(self, graph: Path, *weights: Path) -> Any:
+        """Reads a graph as OpenVINO does, or a packed one."""
+        if graph.suffix != ".gz":
+            return self._core.read_model(graph)
+        tensor = import_openvino().Tensor(np.fromfile(weights[0], np.uint8))
+        return self._core.read_model(gzip.decompress(graph.read_bytes()), tensor)
 
 
 class OpenVINONetwork:

@@ -53,7 +53,7 @@ def unsharp(picture: Pixels) -> Pixels:
 def ways(model: Model) -> list[tuple[str, Precision]]:
     """Engines and precisions that a model promises."""
     offered: list[tuple[str, Precision]] = [("openvino", precision) for precision in model.precisions]
-    return [*offered, ("onnxruntime", "f32")] if "model.onnx" in model.manifest.files else offered
+    return [*offered, ("onnxruntime", "f32")] if model.onnx_file in model.manifest.files else offered
 
 
 def _race_model(model: Model, picture: Pixels, options: BenchOptions) -> list[NetworkRow]:

@@ -17,19 +17,26 @@ from sharpen_train.architectures.nafnet_tiny import nafnet_tiny
 from sharpen_train.architectures.plain import Plain
 from sharpen_train.architectures.restormer import Restormer
 from sharpen_train.architectures.simple_nafnet import SimpleNAFNet
+from sharpen_train.architectures.specialists import HEAVY, MEDIUM, Specialists
 from sharpen_train.architectures.two_scale import TwoScale
 from sharpen_train.errors import ConfigError, did_you_mean
+
+_LEAN = partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=4, lean=True, guided=True)
+_BALANCED = partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6, guided=True)
 
 ARCHITECTURES: dict[str, Callable[[], Network]] = {
     # students made to run on a CPU
     "nafnet-tiny": nafnet_tiny,
+    "nafnet-tiny-duo": partial(Specialists, nafnet_tiny, (HEAVY,)),
     "nafnet-tiny-blind": partial(nafnet_tiny, guided=False),
     "plain-16x4": partial(Plain, channels=16, body_convs=4),
     "plain-32x2": partial(Plain, channels=32, body_convs=2),
     "plain-32x4": partial(Plain, channels=32, body_convs=4),
     "two-scale-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6),
-    "guided-lean-16-32x4": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=4, lean=True, guided=True),
-    "guided-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6, guided=True),
+    "guided-lean-16-32x4": _LEAN,
+    "guided-lean-16-32x4-trio": partial(Specialists, _LEAN, (HEAVY, MEDIUM)),
+    "guided-16-32x6": _BALANCED,
+    "guided-16-32x6-trio": partial(Specialists, _BALANCED, (HEAVY, MEDIUM)),
     "guided-24-64x6": partial(TwoScale, fine_channels=24, coarse_channels=64, coarse_convs=6, guided=True),
     "guided-32-96x8": partial(TwoScale, fine_channels=32, coarse_channels=96, coarse_convs=8, guided=True),
     # teachers; all but the compact one take official checkpoints

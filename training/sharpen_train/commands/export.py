@@ -25,9 +25,7 @@ def export(
         Path | None, typer.Option(metavar="FOLDER", help="Pictures or dataset to choose the 8 bits by. By default the run's dataset.")
     ] = None,
     accuracy_limit_db: Annotated[float, typer.Option(min=0.0, help="How far 8 bits may take the mean PSNR below float32.")] = 0.15,
-    compact: Annotated[
-        bool, typer.Option("--compact", help="Leave out OpenVINO's float32 files, as it reads ONNX too, and the weights to train on from.")
-    ] = False,
+    compact: Annotated[bool, typer.Option("--compact", help="Weights of half precision, and nothing that can be done without.")] = False,
 ) -> None:
     """Write the model of a run, or a model again, for the program: checked on every engine, with manifest, card and golden numbers."""
     from sharpen_train.errors import ConfigError

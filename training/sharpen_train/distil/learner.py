@@ -16,6 +16,7 @@ from typing_extensions import TypeIs
 from sharpen_core.gauge import spectrum
 from sharpen_train.architectures import Network, build
 from sharpen_train.architectures.base import HalfSizeNetwork
+from sharpen_train.architectures.specialists import Specialists
 from sharpen_train.config import Config, StepPlan, Train
 from sharpen_train.data.stream import Batch
 from sharpen_train.distil import checkpoint, transfer
@@ -94,7 +95,7 @@ class Learner:
         self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=train.precision == "fp16")
         self._model: nn.Module = self.network
         if ranks.world > 1:
-            self._model = DistributedDataParallel(self.network)
+            self._model = DistributedDataParallel(self.network, find_unused_parameters=isinstance(self.network, Specialists))
         if train.compile:
             self._model.compile(dynamic=False)
 
@@ -210,9 +211,9 @@ def _optimiser(train: Train, parameters: Iterable[nn.Parameter]) -> torch.optim.
     return make(parameters, lr=train.lr, betas=train.betas, weight_decay=train.weight_decay, fused=True)
 
 
-def _guided(network: Network) -> TypeIs[HalfSizeNetwork]:
+def _guided(network: Network) -> TypeIs[HalfSizeNetwork | Specialists]:
     """Whether a network can be told an MTF."""
-    return isinstance(network, HalfSizeNetwork) and network.guided
+    return isinstance(network, HalfSizeNetwork | Specialists) and network.guided
 
 
 def _middle(pictures: Tensor, side_px: int) -> Tensor:

@@ -10,6 +10,7 @@ from sharpen_core.frame import Size
 from sharpen_core.gauge import Floats
 from sharpen_core.tiling import Mosaic, plan_tiles
 from sharpen_train.architectures import ARCHITECTURES, Network, build
+from sharpen_train.architectures.specialists import Specialists
 from sharpen_train.distil import checkpoint
 from sharpen_train.distil.run_folder import CONFIG, best_weights, read_run_config
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -62,12 +63,14 @@ def refuse_two_views(name: str, network: Network) -> None:
 
 
 def start_from(what: Path, network: nn.Module) -> None:
-    """Fills `network` with the weights of a run, a folder of shards, or a file, ours or published.
+    """Fills `network` with the weights of a run, a folder of shards, or a file, ours or published; specialists all begin as the same one.
 
     Raises:
         CheckpointError: there are none, they are damaged, or they are of another architecture.
     """
-    checkpoint.load_weights(best_weights(what) if (what / CONFIG).is_file() else what, network)
+    path = best_weights(what) if (what / CONFIG).is_file() else what
+    weights = checkpoint.read_weights(path)
+    checkpoint.fill(network, network.spread(weights) if isinstance(network, Specialists) else weights, str(path))
 
 
 def _architecture_of(what: Path) -> str:

@@ -1,6 +1,6 @@
 """Pictures to quantise a model with: softened crops to calibrate on, and others with their truth to measure the loss on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sharpen_train.errors import DataError
 CROP_PX = 256
 LEAST_CROP_PX = 64
 CALIBRATE, HELD_OUT = 64, 32
+LEAST = 4
 FLAT = 4.0  # standard deviation in 1/255 below which a crop says nothing
 
 
@@ -29,6 +30,12 @@ class Examples:
 
     calibrate: list[Picture]
     held_out: list[tuple[Picture, Picture]]
+
+    def only(self, fits: Callable[[Picture], bool]) -> "Examples":
+        """Returns those whose soft picture fits; all of them where fewer than `LEAST` of either kind do."""
+        calibrate = [soft for soft in self.calibrate if fits(soft)]
+        held_out = [pair for pair in self.held_out if fits(pair[0])]
+        return Examples(calibrate, held_out) if min(len(calibrate), len(held_out)) >= LEAST else self
 
 
 def read_examples(source: Path, multiple_px: int) -> Examples:

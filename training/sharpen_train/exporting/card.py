@@ -94,6 +94,8 @@ def write_card(path: Path, manifest: Manifest, credits_text: str) -> None:
         f"Model `{manifest.name}`: {manifest.parameters:,} parameters, {manifest.kmac_per_px} kMAC per pixel, reach {manifest.halo_px} px. "
         f"Architecture `{manifest.architecture}`. Licence {manifest.licence}."
     )
+    if manifest.bounds:
+        facts += f" {len(manifest.bounds) + 1} sets of weights, for frames of a mean MTF up to {_spoken(manifest.bounds)}, and above."
     sections = [
         f"# {manifest.title}",
         facts,
@@ -104,6 +106,10 @@ def write_card(path: Path, manifest: Manifest, credits_text: str) -> None:
         "## Limits\n\n" + "\n\n".join([LIMITS, *([WHOLE_FRAME] if manifest.whole_frame else [])]),
     ]
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _spoken(bounds: Iterable[float]) -> str:
+    return ", up to ".join(f"{bound:g}" for bound in bounds)
 
 
 def read_credits(card: str) -> str:

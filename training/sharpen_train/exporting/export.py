@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from sharpen_core.frame import Size
-from sharpen_core.model_store import GAUGE, GRAPHS, MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score, read_model
+from sharpen_core.model_store import GAUGE, MANIFEST, FileEntry, InputContract, Manifest, Model, Precision, Score, read_model
 from sharpen_train.architectures import Network, build
-from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.architectures.macs import count_macs
 from sharpen_train.distil.checkpoint import load_weights
 from sharpen_train.distil.restore import load_run
@@ -22,11 +21,12 @@ from sharpen_train.distil.run_folder import METRICS, read_run_config
 from sharpen_train.errors import ConfigError, DataError, ExportError
 from sharpen_train.exporting.calibration import Examples, read_examples
 from sharpen_train.exporting.card import Fact, describe_training, read_credits, write_card
+from sharpen_train.exporting.family import family_of, restored, write_family
 from sharpen_train.exporting.golden import golden_pictures
-from sharpen_train.exporting.graph import ByteContract, count_working_bytes, deploy, graph_form, write_graphs
+from sharpen_train.exporting.graph import count_working_bytes, deploy
 from sharpen_train.exporting.parity import check_parity
 from sharpen_train.exporting.placing import place
-from sharpen_train.exporting.quantise import import_nncf, quantise
+from sharpen_train.exporting.quantise import import_nncf
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
 MACS_SIDE_PX = 256
@@ -46,7 +46,8 @@ class ExportOptions:
         int8: write it with 8-bit convolutions too.
         calibration: pictures or dataset for that; None takes the run's own dataset.
         accuracy_limit_db: how far 8 bits may take the mean PSNR below float32.
-        compact: leave out what can be done without: OpenVINO's float32 files, as it reads ONNX too, and the weights to train on from.
+        compact: take as little room as possible: weights in half precision, which are computed with in float32 as before, graphs packed,
+            and without OpenVINO's float32 files, as it reads ONNX too, or the weights to train on from.
     """
 
     name: str = ""
@@ -148,21 +149,17 @@ def export_network(trained: Trained, out: Path, options: ExportOptions) -> Manif
     pictures = golden_pictures(trained.network.multiple_px)
     deployed, difference = deploy(trained.network, pictures)
     print(f"deploy form: at most {difference:.1g} from the trained network (values 0 to 1)")
-    contract = ByteContract(deployed).eval()
+    family = family_of(deployed)
     with tempfile.TemporaryDirectory(prefix="sharpen-export-") as scratch:
         folder = Path(scratch)
-        write_graphs(graph_form(deployed), Size.of(pictures[0]), folder, f16=options.f16, told=deployed.guided)
-        cost = quantise(folder, examples, options.accuracy_limit_db, contract.gauge) if examples else None
-        if isinstance(deployed, HalfSizeNetwork) and deployed.guided:
-            np.savez(folder / GAUGE, allow_pickle=False, **deployed.gauge.arrays())
-        if options.compact:
-            for suffix in (".xml", ".bin"):
-                (folder / f"{GRAPHS['f32']}{suffix}").unlink()
-        else:
+        cost = write_family(family, folder, Size.of(pictures[0]), examples, options)
+        if family.gauge_arrays:
+            np.savez(folder / GAUGE, allow_pickle=False, **family.gauge_arrays)
+        if not options.compact:
             save_file({key: value.contiguous() for key, value in trained.network.state_dict().items()}, folder / WEIGHTS)
-        expected = [contract.restore(picture) for picture in pictures]
-        np.savez_compressed(folder / "golden.npz", input=pictures[0], output=expected[0])
-        manifest = _manifest(name, trained, deployed, options, folder).model_copy(update={"int8": cost})
+        expected = [restored(family, pictures, half=options.compact, number=number) for number in range(len(family.members))]
+        np.savez_compressed(folder / "golden.npz", input=pictures[0], output=expected[family.choose(pictures[0])][0])
+        manifest = _manifest(name, trained, deployed, options, folder).model_copy(update={"int8": cost, "bounds": family.bounds})
         low: list[Precision] = [*(["f16"] if options.f16 else []), *(["int8"] if options.int8 else [])]
         parity = check_parity(Model(folder, manifest), pictures, expected, low)
         manifest = manifest.model_copy(update={"parity": parity})

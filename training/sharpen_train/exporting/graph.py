@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 
 from sharpen_core.engines.openvino import import_openvino
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS
+from sharpen_core.gauge import BANDS, Gauge
 from sharpen_core.model_store import GRAPHS
 from sharpen_train.architectures import Network
 from sharpen_train.architectures.base import HalfSizeNetwork
+from sharpen_train.architectures.guidance import look
+from sharpen_train.architectures.specialists import Specialists
 from sharpen_train.degradations import Picture
 from sharpen_train.errors import ExportError
 from sharpen_train.exporting.rows import RowContract
@@ -24,12 +27,17 @@ DEPLOY_TOLERANCE = 1e-4
 
 
 class ByteContract(nn.Module):
-    """Wraps a network in the contract of a model: (1, H, W, 3) uint8 RGB in and out, clamped and rounded in the graph."""
+    """Wraps a network in the contract of a model: (1, H, W, 3) uint8 RGB in and out, clamped and rounded in the graph.
 
-    def __init__(self, network: Network) -> None:
+    Args:
+        network: in the form that runs.
+        gauge: what reads how soft a picture is, for a network that is told that.
+    """
+
+    def __init__(self, network: Network, gauge: Gauge | None = None) -> None:
         super().__init__()
         self.network = network.for_bytes()
-        self.gauge = network.running_gauge()
+        self.gauge = gauge
 
     def forward(self, image: Tensor, mtf: Tensor | None = None) -> Tensor:
         """Maps (1, H, W, 3) uint8 to the same; a guided network also takes the MTF of the picture, (1, BANDS)."""
@@ -75,7 +83,36 @@ def deploy(network: Network, pictures: Sequence[Picture]) -> tuple[Network, floa
 @torch.inference_mode()
 def _difference(trained: Network, deployed: Network, picture: Picture) -> float:
     values = torch.from_numpy(picture).permute(2, 0, 1)[None].double() / 255
-    return float((trained(values) - deployed(values)).abs().max())
+    if not (isinstance(trained, Specialists) and isinstance(deployed, Specialists)):
+        return float((trained(values) - deployed(values)).abs().max())
+    mtf = look(trained.gauge, values)
+    pairs = zip(trained.networks, deployed.networks, strict=True)
+    return max(float((one(values, mtf) - other(values, mtf)).abs().max()) for one, other in pairs)
+
+
+@torch.no_grad()
+def halved(form: nn.Module) -> nn.Module:
+    """Returns what `graph_form` or `ByteContract` made with its weights rounded to half precision, in which `halve_file` keeps them."""
+    for weight in form.parameters():
+        weight.copy_(weight.half())
+    return form
+
+
+def halve_file(path: Path) -> None:
+    """Keeps the weights of an ONNX file, which `halved` has rounded, in half precision; they are computed with in float32 as before."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(path)
+    casts: list[Any] = []
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1]:
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def graph_form(network: Network) -> nn.Module:

@@ -1,5 +1,6 @@
 """Putting an exported model where the program looks for models."""
 
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from sharpen_core.engines.select import select_engine
 from sharpen_core.errors import ModelCorrupt
 from sharpen_core.frame import Size
 from sharpen_core.model_store import MANIFEST, Model, model_roots, read_model, user_model_root
+from sharpen_core.specialists import fitting
 from sharpen_train.errors import ConfigError, ExportError
 from sharpen_train.exporting.placing import place
 
-NEEDED = ("model.onnx", "golden.npz", "card.md")
+NEEDED = ("golden.npz", "card.md")
 MOST_GOLDEN_STEPS = 1
 
 
@@ -59,7 +61,8 @@ def install(folder: Path, *, force: bool = False) -> tuple[Model, Outcome]:
 
 
 def _check_files(model: Model) -> None:
-    for name in dict.fromkeys([*NEEDED, *model.manifest.files]):
+    graphs = [replace(model, number=number).onnx_file for number in range(model.sets)]
+    for name in dict.fromkeys([*graphs, *NEEDED, *model.manifest.files]):
         model.file(name)
 
 
@@ -71,7 +74,9 @@ def _check_golden(model: Model) -> None:
     except (ValueError, KeyError, OSError) as error:
         raise ExportError("the golden numbers of the model are damaged", "Export it again.") from error
     engine, gauge = select_engine(precision="f32"), model.gauge()
-    result = engine.compile(model, Size.of(picture)).infer(picture, gauge.read_whole(picture) if gauge else None)
+    mtf = gauge.read_whole(picture) if gauge else None
+    chosen = model if mtf is None else fitting(model, mtf)
+    result = engine.compile(chosen, Size.of(picture)).infer(picture, mtf)
     most = int(np.abs(result.astype(np.int16) - expected).max())
     if most > MOST_GOLDEN_STEPS:
         raise ExportError(

@@ -1,7 +1,7 @@
 """Whether every engine and precision gives the picture of the trained network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.console import Console
@@ -44,13 +44,15 @@ class Row:
         return self.found is not None and self.found.max_abs <= self.limit.max_abs and self.found.mean_abs <= self.limit.mean_abs
 
 
-def check_parity(model: Model, pictures: Sequence[Picture], expected: Sequence[Picture], low: Sequence[Precision]) -> dict[str, Parity]:
+def check_parity(
+    model: Model, pictures: Sequence[Picture], expected: Sequence[Sequence[Picture]], low: Sequence[Precision]
+) -> dict[str, Parity]:
     """Compares every way to run a model with the trained network, and prints the table.
 
     Args:
         model: the exported one; what its manifest promises is not looked at.
         pictures: (H, W, 3) uint8, of sizes that the network divides.
-        expected: what the trained network makes of them.
+        expected: what the trained network makes of them, with each of its sets of weights.
         low: "f16", "int8": the precisions that have a file of their own.
 
     Returns:
@@ -73,7 +75,7 @@ def check_parity(model: Model, pictures: Sequence[Picture], expected: Sequence[P
     return {row.way: row.found for row in rows if row.holds and row.found is not None}
 
 
-def _measure(model: Model, way: str, pictures: Sequence[Picture], expected: Sequence[Picture]) -> Parity | None:
+def _measure(model: Model, way: str, pictures: Sequence[Picture], expected: Sequence[Sequence[Picture]]) -> Parity | None:
     try:
         engine = _engine(way)
     except EngineUnavailable:
@@ -81,11 +83,13 @@ def _measure(model: Model, way: str, pictures: Sequence[Picture], expected: Sequ
             raise
         return None
     most, means, gauge = 0.0, list[float](), model.gauge()
-    for picture, wanted in zip(pictures, expected, strict=True):
-        result = engine.compile(model, Size.of(picture)).infer(picture, gauge.read_whole(picture) if gauge else None)
-        difference = np.abs(result.astype(np.int16) - wanted)
-        most = max(most, float(difference.max()))
-        means.append(float(difference.mean()))
+    for number, wanted in enumerate(expected):
+        chosen = replace(model, number=number)
+        for picture, own in zip(pictures, wanted, strict=True):
+            result = engine.compile(chosen, Size.of(picture)).infer(picture, gauge.read_whole(picture) if gauge else None)
+            difference = np.abs(result.astype(np.int16) - own)
+            most = max(most, float(difference.max()))
+            means.append(float(difference.mean()))
     return Parity(max_abs=most, mean_abs=round(float(np.mean(means)), 4))
 
 

@@ -109,6 +109,19 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
     )
 
 
+def combined(costs: Sequence[Quantisation]) -> Quantisation:
+    """Returns what 8 bits cost the specialists of a model together; what becomes of sharp pictures is up to the last."""
+    pictures = sum(cost.pictures for cost in costs)
+    return Quantisation(
+        method="; ".join(dict.fromkeys(cost.method for cost in costs)),
+        psnr_loss_db=round(sum(cost.psnr_loss_db * cost.pictures for cost in costs) / pictures, 4),
+        worst_psnr_loss_db=max(cost.worst_psnr_loss_db for cost in costs),
+        pictures=pictures,
+        sharp_db=costs[-1].sharp_db,
+        sharp_db_float=costs[-1].sharp_db_float,
+    )
+
+
 def _quantised(graph: Any, calibrate: Sequence[Inputs], plan: Plan) -> Any:
     nncf = import_nncf()
     from nncf.quantization import range_estimator
