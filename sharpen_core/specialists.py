@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from sharpen_core.engines.base import Network, Precision
-from sharpen_core.errors import EngineError
+from sharpen_core.errors import EngineError, ModelError
 from sharpen_core.frame import Pixels, Size
 from sharpen_core.gauge import Floats
 from sharpen_core.model_store import Model
@@ -71,6 +71,7 @@ class Specialists:
 
         Raises:
             EngineCompileFailed: the engine cannot load the model.
+            ModelCorrupt: a file of the model is damaged.
             ModelIncompatible: the model lacks the precision that the engine was made for.
         """
         number = self._now
@@ -86,6 +87,7 @@ class Specialists:
 
         Raises:
             EngineCompileFailed: the engine cannot load the weights, and the frame waits for them.
+            ModelCorrupt: their file is damaged, and the frame waits for them.
         """
         bounds = self._model.manifest.bounds
         if not bounds:
@@ -119,7 +121,7 @@ class Specialists:
         self._pending = None
         try:
             return self._put(number, loaded.result())
-        except EngineError as error:  # those in force go on
+        except (EngineError, ModelError) as error:  # those in force go on
             log.warning("no weights for frames as soft as these: %s", error)
             self._failed.add(number)
             return False

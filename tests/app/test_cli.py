@@ -119,7 +119,9 @@ def test_precisions_by_name_and_in_the_list(clip: Path) -> None:
     assert_one_clear_line(run(*common, "--precision", "int8", "--engine", "onnxruntime"), 51, "computes in f32", "--engine openvino")
     fast = next(model for model in json.loads(run("models", "--json").stdout) if model["name"] == "fast")
     assert fast["precisions"].keys() == {"f32", "bf16", "int8"}
-    assert fast["precisions"]["f32"] == sum(fast["files"][name]["bytes"] for name in ("model.xml", "model.bin"))
+    graphs = [name for name in fast["files"] if re.fullmatch(r"model-\d\.(xml|bin)", name)]
+    assert len(graphs) == 6
+    assert fast["precisions"]["f32"] == sum(fast["files"][name]["bytes"] for name in graphs)
 
 
 def test_models_are_listed_with_what_they_gain() -> None:
@@ -218,10 +220,10 @@ def test_the_doctor_names_what_is_broken(tmp_path: Path) -> None:
     shutil.copytree(find_model("fast").folder, folder)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | {"name": "broken"}
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    (folder / "model.xml").write_text("", encoding="utf-8")
+    (folder / "model-2.xml").write_text("", encoding="utf-8")
     done = run("doctor", env=os.environ | {"SHARPENED_CAMERA_MODELS": str(tmp_path)})
     assert done.returncode == 4
-    assert any(line.startswith("broken") and "model.xml" in line for line in done.stdout.splitlines())
+    assert any(line.startswith("broken") and "model-2.xml" in line for line in done.stdout.splitlines())
 
 
 def test_version_and_help() -> None:
@@ -280,8 +282,8 @@ def test_unknown_model_and_engine(clip: Path) -> None:
 def test_a_corrupt_model(clip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bad"
     shutil.copytree(find_model("fast").folder, folder)
-    (folder / "model.bin").write_bytes(b"0" * 100)
-    assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "model.bin")
+    (folder / "model-2.bin").write_bytes(b"0" * 100)
+    assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "model-2.bin")
     (folder / MANIFEST).write_text("{", encoding="utf-8")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "manifest")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", tmp_path), 41, str(tmp_path))

@@ -158,7 +158,7 @@ def remove_pipewire_library(lab: Lab) -> None:
 
 
 def damage_model(lab: Lab) -> None:
-    model = f"{REPOSITORY}/models/fast/model.bin"
+    model = f"{REPOSITORY}/models/fast/model-2.bin"
     lab.change(f"cp {model} /run/model.bin && echo damage >>{model}", undo=f"mv /run/model.bin {model}")
 
 

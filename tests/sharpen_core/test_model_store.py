@@ -52,18 +52,21 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 
 def test_a_changed_file_is_refused(own_models: Path) -> None:
-    with (own_models / "mine" / "model.onnx").open("ab") as file:
+    mine = find_model("mine")
+    with (mine.folder / mine.onnx_file).open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(ModelCorrupt, match=r"damaged.*model\.onnx"):
-        find_model("mine").file("model.onnx")
+    with pytest.raises(ModelCorrupt, match=rf"damaged.*{mine.onnx_file}"):
+        mine.file(mine.onnx_file)
 
 
 def test_a_missing_or_unlisted_file_is_refused(own_models: Path) -> None:
-    (own_models / "mine" / "model.bin").unlink()
-    with pytest.raises(ModelCorrupt, match=r"lacks its file model\.bin"):
-        find_model("mine").file("model.bin")
+    mine = find_model("mine")
+    missing = mine.graph_files("f32")[1]
+    (mine.folder / missing).unlink()
+    with pytest.raises(ModelCorrupt, match=f"lacks its file {missing}"):
+        mine.file(missing)
     with pytest.raises(ModelCorrupt, match="lists no file"):
-        find_model("mine").file("other")
+        mine.file("other")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0\0"])
@@ -88,11 +91,13 @@ def test_impossible_promises_are_refused(own_models: Path, changes: dict[str, ob
 def test_manifests_of_older_exports_need_no_newer_field(own_models: Path) -> None:
     path = own_models / "mine" / MANIFEST
     older = {
-        key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key not in ("whole_frame", "told", "int8")
+        key: value
+        for key, value in json.loads(path.read_text(encoding="utf-8")).items()
+        if key not in ("whole_frame", "told", "bounds", "int8")
     }
     path.write_text(json.dumps(older), encoding="utf-8")
     manifest = find_model("mine").manifest
-    assert (manifest.whole_frame, manifest.told, manifest.int8) == (False, False, None)
+    assert (manifest.whole_frame, manifest.told, manifest.bounds, manifest.int8) == (False, False, (), None)
     assert find_model("mine").gauge() is None
 
 
@@ -107,9 +112,9 @@ def test_a_model_that_is_told_needs_its_gauge(own_models: Path) -> None:
 
 def test_without_files_of_its_own_openvino_reads_onnx(own_models: Path) -> None:
     model = find_model(DEFAULT_MODEL)
-    assert model.graph_files("f32") == ("model.onnx",)
-    assert find_model("fast").graph_files("f32") == ("model.xml", "model.bin")
-    assert model.graph_bytes("f32") == (model.folder / "model.onnx").stat().st_size
+    assert model.graph_files("f32") == (model.onnx_file,)
+    assert find_model("fast").graph_files("f32") == ("model-2.xml", "model-2.bin")
+    assert model.graph_bytes("f32") == sum(path.stat().st_size for path in model.folder.glob("model*.onnx"))
 
 
 def test_precisions_are_those_that_the_manifest_promises(own_models: Path) -> None:
@@ -118,7 +123,9 @@ def test_precisions_are_those_that_the_manifest_promises(own_models: Path) -> No
     change_manifest(own_models / "mine", parity=dict.fromkeys(("onnxruntime/f32", "openvino/int8", "openvino/f16"), parity))
     mine = find_model("mine")
     assert mine.precisions == ("f32", "f16", "int8")
-    assert mine.graph_bytes("f32") == sum((mine.folder / name).stat().st_size for name in ("model.xml", "model.bin"))
+    graphs = [*mine.folder.glob("model-?.xml"), *mine.folder.glob("model-?.bin")]
+    assert len(graphs) == 6
+    assert mine.graph_bytes("f32") == sum(path.stat().st_size for path in graphs)
     assert mine.graph_bytes("f16") == 0
 
 

@@ -1,3 +1,6 @@
+import time
+
+import cv2
 import numpy as np
 import pytest
 from pictures import scene
@@ -6,6 +9,7 @@ from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.frame import Size
 from sharpen_core.model_store import FAMILY, Model, find_model
 from sharpen_core.restorer import Restorer
+from sharpen_core.specialists import in_charge
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +114,17 @@ def test_only_a_part_is_sharpened_when_that_is_wanted(engine: OpenVINOEngine, wh
     assert np.abs(part[230:250, 310:330].astype(int) - full[230:250, 310:330]).max() <= 1
     restorer.area = 7
     assert restorer.area == 1
+
+
+def test_weights_for_the_softness_of_the_frame_are_loaded_while_frames_go_on(engine: OpenVINOEngine) -> None:
+    model, size = find_model("fast"), Size(240, 320)
+    frame = np.asarray(cv2.GaussianBlur(scene(size), (0, 0), 1.4), np.uint8)
+    patient, prompt = Restorer(model, engine, size), Restorer(model, engine, size, prompt=True)
+    expected, first = patient.sharpen(frame), prompt.sharpen(frame)
+    assert model.manifest.bounds
+    assert patient.mtf is not None
+    assert in_charge(model.manifest.bounds, patient.mtf) == 0  # as soft as this, the weights in the middle are not the right ones
+    assert np.abs(first.astype(int) - expected).max() > 4
+    deadline_s = time.monotonic() + 20
+    while not np.array_equal(prompt.sharpen(frame), expected):
+        assert time.monotonic() < deadline_s

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pictures import scene
 
 from sharpen_core.engines.base import Precision
-from sharpen_core.errors import EngineCompileFailed
+from sharpen_core.errors import EngineCompileFailed, ModelCorrupt
 from sharpen_core.frame import Size
 from sharpen_core.gauge import BANDS
 from sharpen_core.model_store import Model, find_model
@@ -42,14 +42,14 @@ class Numbered:
 class Workbench:
     """Compiles networks, and notes what for; it may be held up, and it fails at some weights."""
 
-    def __init__(self, fails=()):
-        self.compiled, self.fails, self.waits = [], fails, False
+    def __init__(self, fails=(), error=EngineCompileFailed):
+        self.compiled, self.fails, self.error, self.waits = [], fails, error, False
 
     def __call__(self, model, size, users):
         while self.waits:
             time.sleep(0.001)
         if model.number in self.fails:
-            raise EngineCompileFailed("no", "never")
+            raise self.error("no", "never")
         self.compiled.append((model.number, size, users))
         return Numbered(model.number)
 
@@ -134,8 +134,9 @@ def test_a_network_that_comes_while_weights_are_loaded_has_them_too():
     assert (number_of(first), number_of(second)) == (2, 2)
 
 
-def test_weights_that_cannot_be_loaded_are_tried_once_and_the_others_go_on():
-    bench = Workbench(fails=(2,))
+@pytest.mark.parametrize("error", [EngineCompileFailed, ModelCorrupt])
+def test_weights_that_cannot_be_loaded_are_tried_once_and_the_others_go_on(error):
+    bench = Workbench(fails=(2,), error=error)
     specialists = Specialists(model_of(), bench, wait=False)
     network = specialists.compile(SIZE)
     for _ in range(50):

@@ -121,8 +121,9 @@ def test_a_small_frame_and_a_network_that_needs_it_whole_have_no_choice() -> Non
 
 
 def with_graph(model: Model, sha256: str) -> Model:
-    entry = model.manifest.files["model.bin"].model_copy(update={"sha256": sha256})
-    return Model(model.folder, model.manifest.model_copy(update={"files": model.manifest.files | {"model.bin": entry}}))
+    weights = model.graph_files("f32")[1]
+    entry = model.manifest.files[weights].model_copy(update={"sha256": sha256})
+    return Model(model.folder, model.manifest.model_copy(update={"files": model.manifest.files | {weights: entry}}))
 
 
 def test_another_model_engine_thread_count_precision_or_size_is_another_setup() -> None:

@@ -19,6 +19,7 @@ from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.errors import EngineCompileFailed, EngineUnavailable, ModelCorrupt, ModelIncompatible
 from sharpen_core.frame import Size
 from sharpen_core.model_store import FileEntry, Model, find_model, list_models
+from sharpen_core.specialists import fitting
 
 REAL: dict[str, Callable[[], Engine]] = {
     "openvino": lambda: OpenVINOEngine(threads=2, precision="f32"),
@@ -57,8 +58,9 @@ def test_golden_numbers(real_engine: Engine, name: str) -> None:
     model = find_model(name)
     golden = np.load(model.file("golden.npz"))
     gauge = model.gauge()
-    mtf = gauge.read_whole(golden["input"]) if gauge else None
-    result = real_engine.compile(model, Size.of(golden["input"])).infer(golden["input"], mtf)
+    assert gauge is not None
+    mtf = gauge.read_whole(golden["input"])
+    result = real_engine.compile(fitting(model, mtf), Size.of(golden["input"])).infer(golden["input"], mtf)
     assert np.abs(result.astype(int) - golden["output"]).max() <= 1
 
 
@@ -72,11 +74,12 @@ def test_both_engines_give_the_same_picture() -> None:
 def test_low_precision_stays_within_what_the_manifest_promises() -> None:
     model = find_model("fast")
     golden = np.load(model.file("golden.npz"))
-    network = OpenVINOEngine(threads=2, precision="bf16").compile(model, Size.of(golden["input"]))
-    assert network.precision == "bf16"
     gauge = model.gauge()
     assert gauge is not None
-    difference = np.abs(network.infer(golden["input"], gauge.read_whole(golden["input"])).astype(int) - golden["output"])
+    mtf = gauge.read_whole(golden["input"])
+    network = OpenVINOEngine(threads=2, precision="bf16").compile(fitting(model, mtf), Size.of(golden["input"]))
+    assert network.precision == "bf16"
+    difference = np.abs(network.infer(golden["input"], mtf).astype(int) - golden["output"])
     assert difference.mean() <= 0.5
     assert difference.max() <= 12
 
@@ -95,9 +98,10 @@ def test_each_precision_reads_the_graph_of_its_own(precision: Precision, tmp_pat
     """The default model's graph stands where the smaller one would: what is loaded from there is what is computed."""
     model = find_model("fast")
     files, parity = dict(model.manifest.files), dict(model.manifest.parity)
-    for suffix in (".xml", ".bin"):
-        shutil.copy(model.folder / f"model{suffix}", tmp_path / f"model-{precision}{suffix}")
-        files[f"model-{precision}{suffix}"] = files[f"model{suffix}"]
+    for name in model.graph_files("f32"):
+        own = name.replace("model", f"model-{precision}")
+        shutil.copy(model.folder / name, tmp_path / own)
+        files[own] = files[name]
     parity[f"openvino/{precision}"] = parity["openvino/f32"]
     other = Model(tmp_path, model.manifest.model_copy(update={"files": files, "parity": parity}))
     network = OpenVINOEngine(threads=1, precision=precision).compile(other, Size(32, 32))
@@ -105,8 +109,7 @@ def test_each_precision_reads_the_graph_of_its_own(precision: Precision, tmp_pat
     frame = scene(Size(32, 32))
     expected = OpenVINOEngine(threads=1, precision="f32").compile(model, Size(32, 32)).infer(frame)
     np.testing.assert_array_equal(network.infer(frame), expected)
-    assert other.graph_bytes(precision) == model.graph_bytes("f32") > 0
-    (tmp_path / f"model-{precision}.bin").write_bytes(b"")
+    (tmp_path / other.graph_files(precision)[1]).write_bytes(b"")
     with pytest.raises(ModelCorrupt):
         OpenVINOEngine(threads=1, precision=precision).compile(other, Size(32, 32))
 
@@ -157,7 +160,7 @@ def test_a_broken_graph_is_an_engine_error(real_engine: Engine, tmp_path: Path) 
     import hashlib
 
     files = dict(model.manifest.files)
-    for name in ("model.onnx", "model.xml"):
+    for name in (model.onnx_file, model.graph_files("f32")[0]):
         (tmp_path / "m" / name).write_bytes(b"garbage")
         files[name] = FileEntry(sha256=hashlib.sha256(b"garbage").hexdigest(), bytes=7)
     broken = Model(tmp_path / "m", model.manifest.model_copy(update={"files": files}))
@@ -168,7 +171,7 @@ def test_a_broken_graph_is_an_engine_error(real_engine: Engine, tmp_path: Path) 
 def test_a_file_with_a_wrong_checksum_is_never_loaded(real_engine: Engine, tmp_path: Path) -> None:
     model = find_model("fast")
     shutil.copytree(model.folder, tmp_path / "m")
-    for name in ("model.onnx", "model.bin"):
+    for name in (model.onnx_file, model.graph_files("f32")[1]):
         with (tmp_path / "m" / name).open("ab") as file:
             file.write(b"\0")
     with pytest.raises(ModelCorrupt):

@@ -12,8 +12,8 @@ def run(tmp_path: Path) -> Path:
     from sharpen_train.distil import checkpoint
 
     folder = tmp_path / "my-run"
-    weights = (find_model("fast").folder / "weights.safetensors").read_bytes()
-    checkpoint.write_bytes(folder / "checkpoints/best/weights.safetensors", weights)
-    config = Config.model_validate({"model": {"arch": "guided-lean-16-32x4"}})
+    model = find_model("fast")
+    checkpoint.write_bytes(folder / "checkpoints/best/weights.safetensors", model.file("weights.safetensors").read_bytes())
+    config = Config.model_validate({"model": {"arch": model.manifest.architecture}})
     checkpoint.write_bytes(folder / "config.toml", config.to_toml().encode())
     return folder

@@ -56,8 +56,8 @@ def test_what_is_nothing_is_refused_with_a_list(tmp_path):
 
 def test_damage_is_noticed_before_anything_runs(tmp_path):
     damaged = shutil.copytree(FAST, tmp_path / "damaged")
-    (damaged / "model.bin").write_bytes(b"nothing")
-    with pytest.raises(ModelCorrupt, match=r"model\.bin"):
+    (damaged / "model-3.bin").write_bytes(b"nothing")
+    with pytest.raises(ModelCorrupt, match=r"model-3\.bin"):
         open_candidate(str(damaged))
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(Path(FAST / "weights.safetensors").read_bytes()[:5000])

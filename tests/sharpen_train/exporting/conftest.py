@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import tiny_dataset
-from safetensors.torch import load_file
+from weights import ARCH, weights_of_one
 
-from sharpen_core.model_store import Score, find_model
+from sharpen_core.model_store import Score
 from sharpen_train.architectures import Network
 from sharpen_train.config import Config, Data, Model, Phase
 from sharpen_train.distil.checkpoint import weights_to_bytes
@@ -27,10 +27,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "My Run"
     (folder / "checkpoints/best").mkdir(parents=True)
-    config = Config(data=Data(path=str(dataset)), model=Model(arch="guided-lean-16-32x4"), phase=(Phase(preset="heavy-jpeg"),))
+    config = Config(data=Data(path=str(dataset)), model=Model(arch=ARCH), phase=(Phase(preset="heavy-jpeg"),))
     (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
-    weights = load_file(find_model("fast").file("weights.safetensors"))
-    (folder / "checkpoints/best/weights.safetensors").write_bytes(weights_to_bytes(weights))
+    (folder / "checkpoints/best/weights.safetensors").write_bytes(weights_to_bytes(weights_of_one()))
     (folder / "metrics.csv").write_text("step,minutes,loss\n100,1.5,0.1\n200,3.04,0.09\n", encoding="utf-8")
     (folder / "scores.json").write_text(f'{{"heavy": {SCORE.model_dump_json()}}}', encoding="utf-8")
     return folder
