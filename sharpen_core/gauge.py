@@ -39,6 +39,9 @@ _FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves a
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.09 on average
+CAUTION = (
+    0.5  # of the regressor's doubt is added: a picture comes to harm when it is taken to be softer than it is, not the other way round
+)
 
 
 def spectrum(pixels: Pixels) -> Floats:
@@ -138,14 +141,32 @@ class Gauge:
         return Reading(mtf, np.exp(np.clip(log_variance, *LOG_VARIANCES)))
 
     def read_whole(self, pixels: Pixels) -> Floats:
-        """Returns the MTF, (BANDS,), of a picture (H, W, 3) uint8 RGB of any size, from parts all over it."""
-        return fused([self.read(part) for part in _parts(pixels, _MOST_CROPS)])
+        """Returns what to tell of the MTF, (BANDS,), of a picture (H, W, 3) uint8 RGB of any size, from parts all over it."""
+        summary = Summary(1)
+        for part in _parts(pixels, _MOST_CROPS):
+            summary.take(0, self.read(part), stays=1.0)
+        return summary.told()
 
 
-def fused(readings: list[Reading]) -> Floats:
-    """Returns the mean of readings, each weighted by how sure it is."""
-    weights = np.stack([1 / reading.variance for reading in readings])
-    return (np.stack([reading.mtf for reading in readings]) * weights).sum(axis=0) / weights.sum(axis=0)
+class Summary:
+    """Readings of several parts of a picture, each weighted by how sure it is.
+
+    Args:
+        parts: how many.
+    """
+
+    def __init__(self, parts: int) -> None:
+        self._mtf, self._weight, self._count = np.zeros((3, parts, BANDS), np.float32)
+
+    def take(self, part: int, reading: Reading, stays: float) -> None:
+        """Takes in a reading of a part; of those of this part that were there before so much stays, 0 to 1."""
+        for sums, new in ((self._mtf, reading.mtf / reading.variance), (self._weight, 1 / reading.variance), (self._count, 1)):
+            sums[part] = stays * sums[part] + new
+
+    def told(self) -> Floats:
+        """Returns the mean of all readings, (BANDS,), and `CAUTION` times their doubt more."""
+        weight = self._weight.sum(axis=0)
+        return self._mtf.sum(axis=0) / weight + CAUTION * np.sqrt(self._count.sum(axis=0) / weight)
 
 
 def _parts(pixels: Pixels, most: int) -> list[Pixels]:
@@ -181,7 +202,7 @@ class FrameGauge:
     def forget(self) -> None:
         """The next frame has nothing to do with those before."""
         self._frames = 0
-        self._weighted = self._weights = np.zeros((0, BANDS), np.float32)  # of each part
+        self._summary = Summary(0)
         self._told: Floats | None = None
 
     def look(self, pixels: Pixels) -> Floats:
@@ -195,16 +216,11 @@ class FrameGauge:
             return told
         parts = _parts(pixels, _MOST_CROPS)
         if told is None:
-            self._weighted, self._weights = np.zeros((2, len(parts), BANDS), np.float32)
+            self._summary = Summary(len(parts))
         for index in range(len(parts)) if told is None else [number // self._every % len(parts)]:
-            self._take(index, self._gauge.read(parts[index]))
-        known = self._weighted.sum(axis=0) / self._weights.sum(axis=0)
+            self._summary.take(index, self._gauge.read(parts[index]), stays=_MEMORY ** len(parts))
+        known = self._summary.told()
         if told is None or np.abs(known - told).max() > STEP:
             told = known
         self._told = told
         return told
-
-    def _take(self, index: int, reading: Reading) -> None:
-        stays = _MEMORY ** len(self._weights)
-        self._weighted[index] = stays * self._weighted[index] + reading.mtf / reading.variance
-        self._weights[index] = stays * self._weights[index] + 1 / reading.variance

@@ -106,7 +106,7 @@ class Manifest(_Strict):
         title: one line for people.
         architecture: name of the network's architecture.
         licence: SPDX identifier of the weights' licence.
-        parameters: number of weights.
+        parameters: number of weights in a set.
         kmac_per_px: thousand multiply-accumulates per pixel of a frame.
         working_bytes_per_px: memory per pixel that the widest step of the network touches, in float32.
         halo_px: an output pixel at least this far inside the edge of a tile depends on nothing beyond that edge, if the tile starts and

@@ -102,8 +102,8 @@ class Restorer:
 
     @property
     def loading(self) -> bool:
-        """Whether a network for parts of the frame is being compiled in the background."""
-        return self._networks.loading
+        """Whether a network for parts of the frame, or one with other weights, is being compiled in the background."""
+        return self._networks.loading or self._specialists.loading
 
     def asked_for(self, area: float) -> float:
         """Share of a whole frame's work, 0 to 1, that the last frame asks for if this area of it is to be sharpened."""

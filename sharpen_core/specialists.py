@@ -66,6 +66,11 @@ class Specialists:
         """Number of the weights in force, 0 for the softest frames."""
         return self._now
 
+    @property
+    def loading(self) -> bool:
+        """Whether weights are being loaded in the background."""
+        return self._pending is not None and not self._pending[1].done()
+
     def compile(self, size: Size, users: int = 1) -> Network:
         """Returns a network for a size and a number of users, which from now on has the weights in force.
 

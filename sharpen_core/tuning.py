@@ -117,7 +117,7 @@ def setup_of(model: Model, engine: Engine, size: Size) -> Setup | None:
 
 def _graph_digest(manifest: Manifest) -> str:
     """Changes with any graph, and with what decides how it is tiled and in which precision it runs."""
-    graphs = sorted((name, entry.sha256) for name, entry in manifest.files.items() if name.endswith((".xml", ".bin", ".onnx")))
+    graphs = sorted((name, entry.sha256) for name, entry in manifest.files.items() if name.endswith((".xml", ".xml.gz", ".bin", ".onnx")))
     rules = (manifest.halo_px, manifest.input.multiple_px, manifest.working_bytes_per_px, manifest.whole_frame, sorted(manifest.parity))
     return hashlib.sha256(repr((graphs, rules)).encode()).hexdigest()[:16]
 

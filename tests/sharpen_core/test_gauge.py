@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, FEATURES, FrameGauge, Gauge, Reading, fused, spectrum
+from sharpen_core.gauge import BANDS, CAUTION, FEATURES, FrameGauge, Gauge, Reading, Summary, spectrum
 from tests.helpers.pictures import scene
 
 
@@ -45,10 +45,30 @@ def test_flat_and_black_pictures_have_a_spectrum() -> None:
         assert np.isfinite(spectrum(np.full((64, 64, 3), value, np.uint8))).all()
 
 
+def summary(*readings: tuple[float, float]) -> np.ndarray:
+    ones, whole = np.ones(BANDS, np.float32), Summary(len(readings))
+    for part, (mtf, variance) in enumerate(readings):
+        whole.take(part, Reading(mtf * ones, variance * ones), stays=0.5)
+    return whole.told()
+
+
 def test_sure_readings_count_more() -> None:
-    ones = np.ones(BANDS, np.float32)
-    mean = fused([Reading(0 * ones, 0.01 * ones), Reading(ones, 0.03 * ones)])
-    np.testing.assert_allclose(mean, 0.25, rtol=1e-5)
+    doubt = (2 / (1 / 0.01 + 1 / 0.03)) ** 0.5
+    np.testing.assert_allclose(summary((0, 0.01), (1, 0.03)), 0.25 + CAUTION * doubt, rtol=1e-5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-4, 1)), min_size=1, max_size=5))
+def test_in_doubt_a_picture_is_taken_to_be_sharper(readings: list[tuple[float, float]]) -> None:
+    told, surer = summary(*readings), summary(*((mtf, variance / 4) for mtf, variance in readings))
+    assert (told > surer).all()
+    assert (surer > min(mtf for mtf, _ in readings)).all()
+
+
+def test_of_what_was_read_before_so_much_stays() -> None:
+    whole, ones = Summary(1), np.ones(BANDS, np.float32)
+    for mtf in (0, 1):
+        whole.take(0, Reading(mtf * ones, 0.04 * ones), stays=0.25)
+    np.testing.assert_allclose(whole.told(), 0.8 + CAUTION * 0.2, rtol=1e-5)
 
 
 def test_a_gauge_survives_its_file(tmp_path: Path) -> None:

@@ -114,10 +114,10 @@ def test_a_live_frame_goes_on_with_the_old_weights_until_all_networks_have_the_n
     first, second = specialists.compile(SIZE), specialists.compile(OTHER, 2)
     bench.waits = True
     assert not any(specialists.tell(mtf(0.2)) for _ in range(3))
-    assert (number_of(first), number_of(second)) == (1, 1)
+    assert (number_of(first), number_of(second), specialists.loading) == (1, 1, True)
     bench.waits = False
     until_changed(specialists, 0.2)
-    assert (number_of(first), number_of(second)) == (0, 0)
+    assert (number_of(first), number_of(second), specialists.loading) == (0, 0, False)
     assert bench.compiled[2:] == [(0, SIZE, 1), (0, OTHER, 2)]
     assert number_of(specialists.compile(OTHER)) == 0
 
