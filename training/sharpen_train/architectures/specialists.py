@@ -83,6 +83,12 @@ class Specialists(Network):
         network.members = nn.ModuleList(member.deploy() for member in network.networks)
         return network
 
+    def for_bytes(self) -> "Specialists":
+        """See `Network.for_bytes`; the copy has to be told the MTF."""
+        network = copy.deepcopy(self)
+        network.members = nn.ModuleList(member.for_bytes() for member in network.networks)
+        return network
+
     def spread(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns the weights of a single network as those of all members and the gauge; weights of specialists stay what they are."""
         if any(name.startswith("members.") for name in weights):
