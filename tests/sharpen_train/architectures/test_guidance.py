@@ -4,24 +4,19 @@ import torch
 
 from sharpen_core.frame import Size
 from sharpen_core.gauge import BANDS, FEATURES, spectrum
-from sharpen_train.architectures import build
 from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.architectures.guidance import GaugeNetwork, Guide
 from sharpen_train.distil.restore import restore
+from tests.helpers.networks import stirred
 from tests.helpers.pictures import scene
 
 GUIDED = ["nafnet-tiny", "guided-16-32x6"]
 
 
-def stirred(name: str) -> HalfSizeNetwork:
-    """A network in which every weight does something."""
-    torch.manual_seed(0)
-    network = build(name)
+def guided(name: str) -> HalfSizeNetwork:
+    network = stirred(name)
     assert isinstance(network, HalfSizeNetwork)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight += 0.05 * torch.randn(weight.shape)
-    return network.eval()
+    return network
 
 
 def test_the_running_gauge_reads_what_the_trained_one_reads() -> None:
@@ -45,7 +40,7 @@ def test_an_untrained_guide_adds_nothing() -> None:
 @pytest.mark.parametrize("name", GUIDED)
 @torch.inference_mode()
 def test_what_a_network_is_told_matters(name: str) -> None:
-    network, picture = stirred(name), torch.rand(1, 3, 64, 64)
+    network, picture = guided(name), torch.rand(1, 3, 64, 64)
     results = [network(picture, torch.full((1, BANDS), level)) for level in (0.2, 1.0)]
     assert not torch.allclose(results[0], results[1], atol=1e-3)
 
@@ -53,13 +48,13 @@ def test_what_a_network_is_told_matters(name: str) -> None:
 @pytest.mark.parametrize("name", GUIDED)
 @torch.inference_mode()
 def test_the_deployed_form_takes_the_same(name: str) -> None:
-    network, picture, mtf = stirred(name), torch.rand(1, 3, 64, 64), torch.rand(1, BANDS)
+    network, picture, mtf = guided(name), torch.rand(1, 3, 64, 64), torch.rand(1, BANDS)
     torch.testing.assert_close(network.deploy()(picture, mtf), network(picture, mtf), atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
 def test_without_being_told_it_reads_the_picture_itself() -> None:
-    network, picture = stirred("guided-16-32x6"), scene(Size(96, 128))
+    network, picture = guided("guided-16-32x6"), scene(Size(96, 128))
     mtf = torch.from_numpy(network.gauge.gauge().read_whole(picture))[None]
     told = network(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255, mtf)
     expected = (told[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).numpy()

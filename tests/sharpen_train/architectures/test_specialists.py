@@ -1,5 +1,6 @@
 import pytest
 import torch
+from networks import stirred
 from torch import nn
 
 from sharpen_core.gauge import BANDS
@@ -11,15 +12,10 @@ from sharpen_train.distil.restore import start_from
 TRIO = "guided-lean-16-32x4-trio"
 
 
-def stirred(name: str = TRIO) -> Specialists:
-    """Specialists in which every weight does something, each another thing."""
-    torch.manual_seed(0)
-    network = build(name)
+def specialists(name: str = TRIO) -> Specialists:
+    network = stirred(name)
     assert isinstance(network, Specialists)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight += 0.05 * torch.randn(weight.shape)
-    return network.eval()
+    return network
 
 
 def told(*means: float) -> torch.Tensor:
@@ -28,7 +24,7 @@ def told(*means: float) -> torch.Tensor:
 
 @torch.inference_mode()
 def test_every_picture_goes_to_the_one_in_charge() -> None:
-    network = stirred()
+    network = specialists()
     means = (0.9, 0.2, 0.5, HEAVY - 0.01, MEDIUM + 0.01)
     pictures, mtf = torch.rand(5, 3, 32, 32), told(*means)
     result = network(pictures, mtf)
@@ -37,7 +33,7 @@ def test_every_picture_goes_to_the_one_in_charge() -> None:
 
 
 def test_while_it_trains_some_pictures_go_astray() -> None:
-    network = stirred().train()
+    network = specialists().train()
     pictures, mtf = torch.rand(1, 3, 16, 16).expand(200, -1, -1, -1), told(0.2).expand(200, -1)
     own = network.networks[0](pictures[:1], mtf[:1])
     astray = sum(not torch.allclose(result, own[0], atol=1e-5) for result in network(pictures, mtf))
@@ -45,7 +41,7 @@ def test_while_it_trains_some_pictures_go_astray() -> None:
 
 
 def test_only_who_saw_a_picture_learns_from_it() -> None:
-    network = stirred()
+    network = specialists()
     network(torch.rand(2, 3, 16, 16), told(0.1, 0.2)).sum().backward()
     learnt = [any(weight.grad is not None for weight in member.parameters()) for member in network.networks]
     assert learnt == [True, False, False]
@@ -59,7 +55,7 @@ def test_they_are_counted_as_one() -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("name", [TRIO, "nafnet-tiny-duo"])
 def test_the_form_that_runs_gives_the_same(name: str) -> None:
-    network, pictures, mtf = stirred(name), torch.rand(2, 3, 32, 32), told(0.2, 0.9)
+    network, pictures, mtf = specialists(name), torch.rand(2, 3, 32, 32), told(0.2, 0.9)
     torch.testing.assert_close(network.deploy()(pictures, mtf), network(pictures, mtf), atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(network(pictures), network(pictures))  # reads how soft they are by itself
 
@@ -76,6 +72,6 @@ def test_they_begin_as_copies_of_one_network_or_as_what_they_were(tmp_path) -> N
         assert all(torch.equal(value, one.state_dict()[name]) for name, value in member.state_dict().items())
     assert torch.equal(network.state_dict()["gauge.norm.weight"], one.state_dict()["gauge.norm.weight"])
 
-    path.write_bytes(checkpoint.weights_to_bytes(stirred().state_dict()))
+    path.write_bytes(checkpoint.weights_to_bytes(specialists().state_dict()))
     start_from(path, network)
-    assert all(torch.equal(value, stirred().state_dict()[name]) for name, value in network.state_dict().items())
+    assert all(torch.equal(value, specialists().state_dict()[name]) for name, value in network.state_dict().items())
