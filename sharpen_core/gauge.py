@@ -39,9 +39,9 @@ _FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves a
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.09 on average
-CAUTION = (
-    0.5  # of the regressor's doubt is added: a picture comes to harm when it is taken to be softer than it is, not the other way round
-)
+CAUTION = 0.5
+"""How much of the regressor's doubt is added to what is told: a picture comes to harm when it is taken to be softer than it is, and is
+only sharpened less when it is taken to be sharper."""
 
 
 def spectrum(pixels: Pixels) -> Floats:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sharpen_core.errors import ModelCorrupt, ModelNotFound
 from sharpen_core.gauge import Gauge
@@ -140,6 +140,13 @@ class Manifest(_Strict):
     scores: dict[str, Score] = {}
     int8: Quantisation | None = None
     files: dict[str, FileEntry]
+
+    @field_validator("bounds")
+    @classmethod
+    def _rise(cls, bounds: tuple[float, ...]) -> tuple[float, ...]:
+        if list(bounds) != sorted(set(bounds)):
+            raise ValueError("the bounds do not rise")
+        return bounds
 
 
 def graph_name(stem: str, suffix: str, number: int, sets: int) -> str:

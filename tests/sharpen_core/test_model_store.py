@@ -101,6 +101,13 @@ def test_manifests_of_older_exports_need_no_newer_field(own_models: Path) -> Non
     assert find_model("mine").gauge() is None
 
 
+@pytest.mark.parametrize("bounds", [[0.6, 0.4], [0.5, 0.5]])
+def test_bounds_between_sets_of_weights_rise(own_models: Path, bounds: list[float]) -> None:
+    change_manifest(own_models / "mine", bounds=bounds)
+    with pytest.raises(ModelCorrupt, match="the bounds do not rise"):
+        find_model("mine")
+
+
 def test_a_model_that_is_told_needs_its_gauge(own_models: Path) -> None:
     model = find_model("fast")
     shutil.copytree(model.folder, own_models / "told")
