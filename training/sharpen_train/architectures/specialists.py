@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sharpen_core.gauge import Gauge
+from sharpen_core.specialists import in_charge
 from sharpen_train.architectures.base import HalfSizeNetwork, Network
 from sharpen_train.architectures.guidance import GaugeNetwork, look
 
@@ -57,7 +58,8 @@ class Specialists(Network):
 
     def choose(self, mtf: Tensor) -> Tensor:
         """Returns the number of the member in charge of each picture, (N,), by its MTF, (N, BANDS)."""
-        return torch.bucketize(mtf.mean(1), torch.tensor(self.bounds, device=mtf.device))
+        numbers = [in_charge(self.bounds, one) for one in mtf.detach().float().cpu().numpy()]
+        return torch.tensor(numbers, device=mtf.device)
 
     def forward(self, x: Tensor, mtf: Tensor | None = None) -> Tensor:
         """Maps (N, 3, H, W) in [0, 1] to the same shape; `mtf` is (N, BANDS), by default what the gauge reads."""

@@ -152,7 +152,8 @@ def export_network(trained: Trained, out: Path, options: ExportOptions) -> Manif
     family = family_of(deployed)
     with tempfile.TemporaryDirectory(prefix="sharpen-export-") as scratch:
         folder = Path(scratch)
-        cost = write_family(family, folder, Size.of(pictures[0]), examples, options)
+        size, limit_db = Size.of(pictures[0]), options.accuracy_limit_db
+        cost = write_family(family, folder, size, examples, limit_db, f16=options.f16, compact=options.compact)
         if family.gauge_arrays:
             np.savez(folder / GAUGE, allow_pickle=False, **family.gauge_arrays)
         if not options.compact:

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sharpen_core.frame import Size
 from sharpen_core.gauge import Floats, Gauge
@@ -18,9 +17,6 @@ from sharpen_train.degradations import Picture
 from sharpen_train.exporting.calibration import Examples
 from sharpen_train.exporting.graph import ByteContract, graph_form, halve_file, halved, write_graphs
 from sharpen_train.exporting.quantise import combined, quantise
-
-if TYPE_CHECKING:
-    from sharpen_train.exporting.export import ExportOptions
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,9 @@ def restored(family: Family, pictures: Sequence[Picture], *, half: bool, number:
     return [contract.restore(picture) for picture in pictures]
 
 
-def write_family(family: Family, folder: Path, size: Size, examples: Examples | None, options: "ExportOptions") -> Quantisation | None:
+def write_family(
+    family: Family, folder: Path, size: Size, examples: Examples | None, limit_db: float, *, f16: bool, compact: bool
+) -> Quantisation | None:
     """Writes the graphs of all members into a folder, and returns what 8 bits cost, if there are any.
 
     Args:
@@ -67,7 +65,9 @@ def write_family(family: Family, folder: Path, size: Size, examples: Examples | 
         folder: where.
         size: of the example that is traced.
         examples: what 8 bits are calibrated on; each member sees what it is in charge of.
-        options: of the export.
+        limit_db: how far 8 bits may take a member's mean PSNR below float32.
+        f16: write OpenVINO's graphs with weights of half the size too.
+        compact: take as little room as possible.
 
     Raises:
         ExportError: a member cannot be written, or 8 bits cost too much.
@@ -77,11 +77,11 @@ def write_family(family: Family, folder: Path, size: Size, examples: Examples | 
         part = folder / f"member-{number}"
         part.mkdir()
         form = graph_form(member)
-        write_graphs(halved(form) if options.compact else form, size, part, f16=options.f16, told=family.gauge is not None)
+        write_graphs(halved(form) if compact else form, size, part, f16=f16, told=family.gauge is not None)
         if examples:
             own = examples.only(lambda picture, number=number: family.choose(picture) == number)
-            costs.append(quantise(part, own, options.accuracy_limit_db, family.gauge))
-        if options.compact:
+            costs.append(quantise(part, own, limit_db, family.gauge))
+        if compact:
             _compact(part)
         for path in part.iterdir():
             stem, _, suffix = path.name.partition(".")
