@@ -4,12 +4,12 @@ A network that sees only the surroundings of a pixel cannot tell a soft picture 
 The frame as a whole can: every lens, resampling and blur leaves its mark on all of its spectrum. So the network is told the frame's
 modulation transfer function (MTF, as in ISO 12233): by how much detail of each fineness was dimmed, 1 being not at all.
 
-The reading is that of a small trained regressor on block spectra (Welch's method), with the variance that it expects of itself.
+The reading is that of a small trained regressor on what softness and compression leave on a picture (see `sharpen_core.traces`), with the
+variance that it expects of itself.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,14 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpen_core.frame import Pixels
-
-Floats = NDArray[np.float32]
+from sharpen_core.traces import FEATURES, GRID_PX, Floats, features
 
 BAND_EDGES = (0.03, 0.08, 0.14, 0.2, 0.27, 0.35, 0.5)
 """Cycles per pixel between which each number of an MTF is the mean."""
 BANDS = len(BAND_EDGES) - 1
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue (ITU-R BT.601)."""
 SHARP = np.ones(BANDS, np.float32)
 """The MTF of a frame that nothing dimmed."""
 LOG_VARIANCES = (-9.0, 2.0)
@@ -32,58 +29,12 @@ LOG_VARIANCES = (-9.0, 2.0)
 CROP_PX = 256
 """Side of the parts of a frame that are read one at a time."""
 
-_BLOCK_PX, _STRIDE_PX = 64, 48
-_RINGS = 32  # rings of equal width up to half a cycle per pixel, and one for the corners beyond
-FEATURES = 3 * (_RINGS + 1)
-_FLOOR = 0.02  # of a ring's power, in 1/255²: what rounding to 8 bits leaves anyway
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.09 on average
 CAUTION = 0.5
 """How much of the regressor's doubt is added to what is told: a picture comes to harm when it is taken to be softer than it is, and is
 only sharpened less when it is taken to be sharper."""
-
-
-def spectrum(pixels: Pixels) -> Floats:
-    """Returns what the regressor looks at, (FEATURES,) float32: log power by fineness, of three kinds of blocks.
-
-    All blocks together, the quarter with the most detail, and the quarter with the most of the finest: where something is in focus.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB of any size; what is smaller than a block is continued by its edge.
-    """
-    luma = pixels.astype(np.float32) @ np.array(LUMA, np.float32)  # not rounded to 8 bits: the faintest detail tells most
-    missing = [max(0, _BLOCK_PX - side) for side in luma.shape]
-    if any(missing):
-        luma = np.pad(luma, [(0, side) for side in missing], mode="edge")
-    blocks = np.lib.stride_tricks.sliding_window_view(luma, (_BLOCK_PX, _BLOCK_PX))[::_STRIDE_PX, ::_STRIDE_PX]
-    blocks = blocks.reshape(-1, _BLOCK_PX, _BLOCK_PX).copy()
-    window, rings = _window(), _rings()
-    transformed = np.fft.rfft2((blocks - blocks.mean(axis=(1, 2), keepdims=True)) * window)
-    power = (transformed.real**2 + transformed.imag**2).reshape(len(blocks), -1).astype(np.float32) @ rings  # (blocks, _RINGS + 1)
-    quarter = max(1, len(blocks) // 4)
-    logarithm = np.log(power + _FLOOR)
-    detailed = np.argsort(logarithm[:, 3:16].mean(axis=1))[-quarter:]
-    finest = np.argsort(power[:, 24:].mean(axis=1))[-quarter:]
-    parts = (np.log(power.mean(axis=0) + _FLOOR), logarithm[detailed].mean(axis=0), logarithm[finest].mean(axis=0))
-    return np.concatenate(parts).astype(np.float32)
-
-
-@cache
-def _window() -> Floats:
-    side = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_BLOCK_PX) / _BLOCK_PX)  # Hann
-    window = np.outer(side, side)
-    return (window / np.sqrt((window**2).sum())).astype(np.float32)
-
-
-@cache
-def _rings() -> Floats:
-    """Returns (frequencies, rings): each column takes the mean over the frequencies of a ring."""
-    fineness = np.hypot(np.fft.fftfreq(_BLOCK_PX)[:, None], np.fft.rfftfreq(_BLOCK_PX)[None])
-    ring = np.minimum((fineness / 0.5 * _RINGS).astype(int), _RINGS).ravel()
-    members = np.zeros((ring.size, _RINGS + 1), np.float32)
-    members[np.arange(ring.size), ring] = 1
-    return members / members.sum(axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +83,7 @@ class Gauge:
 
     def read(self, pixels: Pixels) -> Reading:
         """Reads a part of a frame, (H, W, 3) uint8 RGB, CROP_PX on each side or less."""
-        values = spectrum(pixels)
+        values = features(pixels)
         for index, (weight, bias) in enumerate(self._layers):
             values = weight @ values + bias
             if index < 2:
@@ -178,9 +129,9 @@ def _parts(pixels: Pixels, most: int) -> list[Pixels]:
 
 
 def _starts(length: int) -> list[int]:
-    """Where parts begin along an axis: side by side, first and last at the ends."""
+    """Where parts begin along an axis: side by side, first and last at the ends, but where a compressed block begins."""
     count = max(1, round(length / CROP_PX))
-    return [round(index * max(0, length - CROP_PX) / max(1, count - 1)) for index in range(count)]
+    return [int(index * max(0, length - CROP_PX) / max(1, count - 1)) // GRID_PX * GRID_PX for index in range(count)]
 
 
 class FrameGauge:

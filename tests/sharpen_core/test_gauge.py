@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, CAUTION, FEATURES, FrameGauge, Gauge, Reading, Summary, spectrum
+from sharpen_core.gauge import BANDS, CAUTION, CROP_PX, FrameGauge, Gauge, Reading, Summary
+from sharpen_core.traces import FEATURES, GRID_PX
 from tests.helpers.pictures import scene
 
 
@@ -15,34 +16,6 @@ def weights(seed: int = 0) -> dict[str, np.ndarray]:
     sizes = (FEATURES, 8, 8, 2 * BANDS)
     arrays = {f"weight{i}": rng.normal(0, 0.1, (sizes[i + 1], sizes[i])).astype(np.float32) for i in range(3)}
     return arrays | {f"bias{i}": rng.normal(0, 0.1, sizes[i + 1]).astype(np.float32) for i in range(3)}
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 300), st.integers(1, 300))
-def test_every_size_has_a_finite_spectrum(height: int, width: int) -> None:
-    values = spectrum(scene(Size(height, width)))
-    assert values.shape == (FEATURES,)
-    assert values.dtype == np.float32
-    assert np.isfinite(values).all()
-
-
-def test_blur_lowers_the_fine_part_of_the_spectrum_alone() -> None:
-    import cv2
-
-    rng = np.random.default_rng(1)
-    sharp = rng.integers(0, 256, (256, 256, 3), np.uint8)
-    soft = cv2.GaussianBlur(sharp, (0, 0), 1.0)
-    change = spectrum(soft)[:33] - spectrum(sharp)[:33]
-    assert abs(change[1]) < 0.3
-    assert change[28] < -5
-    # White noise through a Gaussian of 1 px: power falls by exp(-(2 pi f)^2), f = (ring + 0.5) / 64.
-    expected = [-((2 * np.pi * (ring + 0.5) / 64) ** 2) for ring in range(4, 20)]
-    np.testing.assert_allclose(change[4:20], expected, atol=0.35)
-
-
-def test_flat_and_black_pictures_have_a_spectrum() -> None:
-    for value in (0, 255):
-        assert np.isfinite(spectrum(np.full((64, 64, 3), value, np.uint8))).all()
 
 
 def summary(*readings: tuple[float, float]) -> np.ndarray:
@@ -109,6 +82,25 @@ def test_every_part_has_its_turn(size: Size) -> None:
     for _ in all_parts:
         frames.look(picture)
     assert sorted(seen) == all_parts
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 1500), st.integers(1, 1500))
+def test_parts_begin_where_compressed_blocks_do_and_reach_the_end(height: int, width: int) -> None:
+    class Noting(Gauge):
+        def read(self, pixels: np.ndarray) -> Reading:
+            corners.append(((int(pixels[0, 0, 0]) << 8) + int(pixels[0, 0, 1]), pixels.shape))
+            return Reading(np.ones(BANDS, np.float32), np.ones(BANDS, np.float32))
+
+    corners: list[tuple[int, tuple[int, ...]]] = []
+    rows = (np.indices((height, width))[0] // GRID_PX).astype(np.uint8)  # tells where a part begins: its block, and its place in that
+    places = (np.add(*np.indices((height, width)) % GRID_PX)).astype(np.uint8)
+    Noting(weights()).read_whole(np.dstack([rows, places, places]))
+    assert all(corner & 255 == 0 for corner, _ in corners)
+    assert all(max(shape[:2]) <= CROP_PX for _, shape in corners)
+    ends = [GRID_PX * (corner >> 8) + shape[0] for corner, shape in corners]
+    assert min(corner >> 8 for corner, _ in corners) == 0
+    assert height < 1.5 * CROP_PX or max(ends) > height - GRID_PX
 
 
 def test_a_still_camera_reads_the_same_and_a_changed_one_slowly_something_else() -> None:

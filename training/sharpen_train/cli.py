@@ -1,5 +1,6 @@
 """`sharpen-train`: prepare pictures, train a teacher and a student, score, export and install it."""
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -12,6 +13,7 @@ from sharpen_train.commands.degrade import degrade
 from sharpen_train.commands.doctor import doctor
 from sharpen_train.commands.evaluate import evaluate
 from sharpen_train.commands.export import export
+from sharpen_train.commands.gauge import gauge
 from sharpen_train.commands.install import install
 from sharpen_train.commands.prepare import prepare
 from sharpen_train.commands.survey import app as survey
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (prepare, degrade, teacher, train, evaluate):
+for _command in (prepare, degrade, gauge, teacher, train, evaluate):
     app.command()(_command)
 app.add_typer(survey, name="survey")
 for _command in (export, install, bench, doctor):
@@ -38,6 +40,7 @@ def _terminate(*_: object) -> NoReturn:
 
 def main() -> NoReturn:
     """Runs the command line; every known error is one line and its own exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin after each of our small products; torch has threads of its own
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app()

@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, FEATURES, spectrum
+from sharpen_core.gauge import BANDS
+from sharpen_core.traces import FEATURES
 from sharpen_train.architectures.base import HalfSizeNetwork
-from sharpen_train.architectures.guidance import GaugeNetwork, Guide
+from sharpen_train.architectures.guidance import GaugeNetwork, Guide, traces_of
 from sharpen_train.distil.restore import restore
 from tests.helpers.networks import stirred
 from tests.helpers.pictures import scene
@@ -19,13 +20,17 @@ def guided(name: str) -> HalfSizeNetwork:
     return network
 
 
+def planes(*seeds: int) -> np.ndarray:
+    return np.stack([scene(Size(128, 128), seed).transpose(2, 0, 1) for seed in seeds])
+
+
 def test_the_running_gauge_reads_what_the_trained_one_reads() -> None:
     torch.manual_seed(0)
     network = GaugeNetwork()
     for seed in range(4):  # fills the statistics of the norm
-        network(torch.from_numpy(np.stack([spectrum(scene(Size(128, 128), 4 * seed + i)) for i in range(4)])))
+        network(traces_of(planes(*range(4 * seed, 4 * seed + 4))))
     picture = scene(Size(128, 128), 99)
-    mtf, log_variance = network.eval()(torch.from_numpy(spectrum(picture))[None])
+    mtf, log_variance = network.eval()(traces_of(planes(99)))
     reading = network.gauge().read(picture)
     np.testing.assert_allclose(reading.mtf, mtf[0].detach(), atol=1e-4)
     np.testing.assert_allclose(np.log(reading.variance), log_variance[0].detach(), atol=1e-3)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sharpen_core.gauge import BANDS, FEATURES, LOG_VARIANCES, Floats, Gauge
+from sharpen_core.gauge import BANDS, LOG_VARIANCES, Gauge
+from sharpen_core.traces import FEATURES, Floats, features
 
 _HIDDEN = 32
 _GAUGE_WIDTH = 128
 _MIDDLE, _SPREAD = 0.6, 0.5  # of MTF values, roughly
+_LEAST_VARIANCE = 0.01  # of a trace: what hardly ever moved must not count for much when it does
 
 
 class Guide(nn.Module):
@@ -34,7 +37,7 @@ class Guide(nn.Module):
 
 
 class GaugeNetwork(nn.Module):
-    """What learns to read the MTF from a spectrum; `gauge` is what runs."""
+    """What learns to read the MTF from the traces of softness; `gauge` is what runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,10 +50,23 @@ class GaugeNetwork(nn.Module):
             nn.Linear(_GAUGE_WIDTH, 2 * BANDS),
         )
 
-    def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, traces: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (N, FEATURES) to the MTF and the logarithm of its variance, both (N, BANDS)."""
-        mtf, log_variance = self.layers(self.norm(spectra)).chunk(2, 1)
+        return self.named(self.layers(self.norm(traces)))
+
+    def named(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps what the last layer gives, (N, 2 * BANDS), to what `forward` returns."""
+        mtf, log_variance = values.chunk(2, 1)
         return _MIDDLE + _SPREAD * mtf, log_variance.clamp(*LOG_VARIANCES)
+
+    @torch.no_grad()
+    def standardise(self, traces: Tensor) -> None:
+        """Lets the norm do what brings these traces, (N, FEATURES), to mean 0 and variance 1, and stay so."""
+        assert self.norm.running_mean is not None
+        assert self.norm.running_var is not None
+        self.norm.running_mean.copy_(traces.mean(0))
+        self.norm.running_var.copy_(traces.var(0).clamp(min=_LEAST_VARIANCE))
+        self.eval()
 
     @torch.no_grad()
     def arrays(self) -> dict[str, Floats]:
@@ -75,6 +91,11 @@ class GaugeNetwork(nn.Module):
     def gauge(self) -> Gauge:
         """Returns it in the form that runs."""
         return Gauge(self.arrays())
+
+
+def traces_of(pictures: NDArray[np.uint8]) -> Tensor:
+    """Returns what a gauge looks at, (N, FEATURES), of pictures, (N, 3, H, W) uint8."""
+    return torch.from_numpy(np.stack([features(np.ascontiguousarray(picture.transpose(1, 2, 0))) for picture in pictures]))
 
 
 def look(gauge: GaugeNetwork, pictures: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ class Model(_Section):
     """Name of the architecture."""
     start_from: str = ""
     """Weights to begin with, a file or the folder of a run; empty: random weights."""
+    gauge: str = ""
+    """What `sharpen-train gauge` wrote, or weights with a gauge among them, which then stays as it is; empty: the gauge learns, too."""
 
 
 class Train(_Section):

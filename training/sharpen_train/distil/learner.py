@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from typing_extensions import TypeIs
 
-from sharpen_core.gauge import spectrum
 from sharpen_train.architectures import Network, build
 from sharpen_train.architectures.base import HalfSizeNetwork
+from sharpen_train.architectures.guidance import traces_of
 from sharpen_train.architectures.specialists import Specialists
 from sharpen_train.config import Config, StepPlan, Train
 from sharpen_train.data.stream import Batch
 from sharpen_train.distil import checkpoint, transfer
 from sharpen_train.distil.muon import Muon
 from sharpen_train.distil.parallel import Ranks
-from sharpen_train.distil.restore import start_from
+from sharpen_train.distil.restore import GAUGE, read_gauge, start_from
 from sharpen_train.distil.run_folder import AVERAGED, NETWORK
 from sharpen_train.errors import CheckpointError, ConfigError
 from sharpen_train.losses import build_loss, distilled
@@ -81,17 +81,23 @@ class Learner:
         self._config, self._ranks = config, ranks
         self._layout = torch.channels_last if train.channels_last else torch.contiguous_format
         self.network = build(config.model.arch)
+        gauge = read_gauge(Path(config.model.gauge)) if config.model.gauge else {}
         if config.model.start_from:
-            start_from(Path(config.model.start_from), self.network)
+            start_from(Path(config.model.start_from), self.network, gauge)
+        elif gauge:
+            checkpoint.fill(self.network, self.network.state_dict() | gauge, config.model.gauge)
         self.network = self._placed(self.network).train()
+        self._gauge_stays = bool(gauge)
+        if self._gauge_stays and _guided(self.network):
+            self.network.gauge.requires_grad_(requires_grad=False).eval()
         self.average = Average(self.network, train.ema)
         self.teacher = self._placed(teacher).eval() if teacher else None
         paths = [Path(path) if path else None for path in (config.loss.perceptual_weights, config.loss.perceptual_head)]
         self._loss = build_loss(config.loss.terms, *paths).to(ranks.device)
         named = list(self.network.named_parameters())
-        self._gauge_weights = [weight for name, weight in named if name.startswith("gauge.")]
-        self._weights = [weight for name, weight in named if not name.startswith("gauge.")]
-        self._optimiser = _optimiser(train, self.network.parameters())
+        self._gauge_weights = [weight for name, weight in named if name.startswith(GAUGE) and weight.requires_grad]
+        self._weights = [weight for name, weight in named if not name.startswith(GAUGE)]
+        self._optimiser = _optimiser(train, [weight for _, weight in named if weight.requires_grad])
         self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=train.precision == "fp16")
         self._model: nn.Module = self.network
         if ranks.world > 1:
@@ -155,10 +161,10 @@ class Learner:
                 result = self._model(soft)
         else:
             mtf = transfer.measure(*wide)
-            reading = network.gauge(_spectra(batch.soft[chosen]).to(self._ranks.device))
+            reading = network.gauge(traces_of(batch.soft[chosen]).to(self._ranks.device))
             with self._autocast():
                 result = self._model(soft, transfer.told(mtf, reading[0].detach()))
-            loss_of_gauge = transfer.misreading(reading[0], reading[1], mtf)
+            loss_of_gauge = 0.0 if self._gauge_stays else transfer.misreading(reading[0], reading[1], mtf)
         mask = self._config.distil.mask_harm
         return loss_of_gauge + distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, plan.alpha, mask_harm=mask)
 
@@ -220,11 +226,6 @@ def _middle(pictures: Tensor, side_px: int) -> Tensor:
     """Returns the middle of pictures, (N, 3, side_px, side_px): what is around it only the gauge sees."""
     off = (pictures.shape[-1] - side_px) // 2
     return pictures[:, :, off : off + side_px, off : off + side_px]
-
-
-def _spectra(pictures: NDArray[np.uint8]) -> Tensor:
-    """Returns what a gauge looks at, (N, FEATURES), of pictures (N, 3, H, W) uint8."""
-    return torch.from_numpy(np.stack([spectrum(np.ascontiguousarray(picture.transpose(1, 2, 0))) for picture in pictures]))
 
 
 def _freeze_norms(network: nn.Module, *, frozen: bool) -> None:

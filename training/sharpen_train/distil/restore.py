@@ -1,10 +1,11 @@
 """Networks at work: the result of a run, on pictures of any size."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from sharpen_core.frame import Size
 from sharpen_core.gauge import Floats
@@ -18,6 +19,8 @@ from sharpen_train.metrics import Picture
 
 # A network that pools or attends over the whole picture has no exact tiles; with this much surroundings the seams are not seen.
 WHOLE_FRAME_OVERLAP_PX = 32
+GAUGE = "gauge."
+"""What the names of a gauge's weights begin with."""
 
 
 def load_run(run: Path) -> Network:
@@ -62,15 +65,39 @@ def refuse_two_views(name: str, network: Network) -> None:
         raise ConfigError(f"{name} takes the two views of a dual-pixel sensor, not a picture", "Choose one without dual-pixel.")
 
 
-def start_from(what: Path, network: nn.Module) -> None:
+def start_from(what: Path, network: nn.Module, gauge: Mapping[str, Tensor] | None = None) -> None:
     """Fills `network` with the weights of a run, a folder of shards, or a file, ours or published; specialists all begin as the same one.
+
+    Args:
+        what: where the weights are.
+        network: what to fill.
+        gauge: what `read_gauge` returned, instead of the gauge among the weights.
 
     Raises:
         CheckpointError: there are none, they are damaged, or they are of another architecture.
     """
-    path = best_weights(what) if (what / CONFIG).is_file() else what
+    path = _weights_at(what)
     weights = checkpoint.read_weights(path)
+    if gauge:
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(GAUGE)} | dict(gauge)
     checkpoint.fill(network, network.spread(weights) if isinstance(network, Specialists) else weights, str(path))
+
+
+def read_gauge(what: Path) -> dict[str, Tensor]:
+    """Returns the gauge among the weights of a run, of a folder of shards, or of a file, with the names that it has there.
+
+    Raises:
+        CheckpointError: there is none, or the weights are damaged.
+    """
+    weights = checkpoint.read_weights(_weights_at(what))
+    gauge = {name: tensor for name, tensor in weights.items() if name.startswith(GAUGE)}
+    if not gauge:
+        raise CheckpointError(f"there is no gauge in {what}", "Make one with `sharpen-train gauge`.")
+    return gauge
+
+
+def _weights_at(what: Path) -> Path:
+    return best_weights(what) if (what / CONFIG).is_file() else what
 
 
 def _architecture_of(what: Path) -> str:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sharpen_core.gauge import BAND_EDGES, BANDS, LUMA
+from sharpen_core.gauge import BAND_EDGES, BANDS
+from sharpen_core.traces import LUMA
 
 _LEAST_POWER = (0.1 / 255) ** 2  # of a picture without detail, whose MTF is then taken to be 0.5
 _RANGE = (-0.2, 1.3)
