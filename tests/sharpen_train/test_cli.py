@@ -51,6 +51,17 @@ def test_bad_input_is_one_clear_line_with_its_own_code(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_blas_is_told_not_to_spin_before_numpy_is_loaded() -> None:
+    code = """
+import os, sys
+from sharpen_train import cli
+cli.app = lambda: print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, env={})
+    assert done.stdout.split() == ["1", "False"], done.stderr
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     data = tiny_dataset(tmp_path / "data", patch_px=64)
     command = (PROGRAM, "train", "--data", data, *SMALL, "--set", "train.validate_every=2", "--run", tmp_path / "run")

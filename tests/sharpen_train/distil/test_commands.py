@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from datasets import tiny_dataset
 from typer.testing import CliRunner
 
 from sharpen_train.architectures import build
+from sharpen_train.architectures.guidance import GaugeNetwork
 from sharpen_train.cli import app
-from sharpen_train.distil import checkpoint, load_run
+from sharpen_train.distil import checkpoint, gauging, load_run
+from sharpen_train.distil.restore import read_gauge
 from sharpen_train.distil.run_folder import read_run_config
 from sharpen_train.errors import CheckpointError, ConfigError, DataError, TeacherError, TrainError
 
@@ -129,3 +132,26 @@ def test_bench_compares_two_loops() -> None:
     report = json.loads(call("bench", *options, "--json"))
     assert [loop["name"] for loop in report["loops"]] == ["plain loop", "sharpen-train"]
     assert report["ratio"] > 0
+
+
+def test_a_gauge_is_trained_by_itself_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gauging, "EPOCHS", 1)
+    data = tiny_dataset(tmp_path / "data", patch_px=256, train=3, test=1)
+    said = call("gauge", "--data", data, "--examples", 256, "--preset", "mixed")
+    assert "saw 256 pictures" in said
+    assert "of 4 other pictures are off by 0." in said
+    call("train", "--data", data, "--arch", "guided-lean-16-32x4", *SMALL, "--set", "model.gauge=gauge.safetensors", "--run", "run")
+    trained, given = read_gauge(Path("run")), read_gauge(Path("gauge.safetensors"))
+    assert all(torch.equal(trained[name], tensor) for name, tensor in given.items())
+
+
+def test_a_gauge_needs_data_and_a_network_that_is_told(data: Path, tmp_path: Path) -> None:
+    refused(ConfigError, "gauge")
+    assert "--out mine.safetensors" in refused(ConfigError, "gauge", "--data", data, "--out", "mine.npz")
+    assert "256" in refused(ConfigError, "gauge", "--data", data, "--out", tmp_path / "gauge.safetensors")
+    assert not (tmp_path / "gauge.safetensors").exists()
+    weights = {f"gauge.{name}": tensor for name, tensor in GaugeNetwork().state_dict().items()}
+    (tmp_path / "some.safetensors").write_bytes(checkpoint.weights_to_bytes(weights))
+    command = ("train", "--data", data, *SMALL, "--arch", "plain-16x4", "--set", f"model.gauge={tmp_path / 'some.safetensors'}")
+    assert "unknown: gauge." in refused(CheckpointError, *command, "--run", tmp_path / "run")

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from sharpen_train.architectures import ARCHITECTURES, Network, build
+from sharpen_train.architectures.guidance import GaugeNetwork
 from sharpen_train.config import Config, Plan
 from sharpen_train.data.stream import Batch, BatchStream
-from sharpen_train.distil import transfer
+from sharpen_train.distil import checkpoint, transfer
 from sharpen_train.distil.learner import Average, Learner, random_state, seed_everything, set_random_state
 from sharpen_train.distil.parallel import Ranks
 from sharpen_train.losses import build_loss, distilled
@@ -134,3 +135,19 @@ def test_network_and_gauge_learn_together(settings: Callable[..., Config]) -> No
     moved = {name for name, tensor in learner.network.state_dict().items() if not torch.equal(tensor, before[name])}
     for part in ("gauge.layers.0.weight", "gauge.norm.running_mean", "guide.layers.4.weight", "tail.weight"):
         assert part in moved
+
+
+def test_a_gauge_that_was_given_stays_as_it_is(settings: Callable[..., Config], tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    given = {f"gauge.{name}": tensor for name, tensor in GaugeNetwork().state_dict().items()}
+    path = tmp_path / "gauge.safetensors"
+    path.write_bytes(checkpoint.weights_to_bytes(given))
+    config = settings("model.arch=guided-16-32x6", f"model.gauge={path}", "phase.patch_px=16", "train.warmup_steps=0")
+    learner, batch = Learner(config, ALONE), first_batch(config)
+    for _ in range(2):
+        learner.learn(batch, Plan(config, 8).at(0), freeze_norm=False)
+        learner.average.update(learner.network, 1)
+    for network in (learner.network, learner.average.network):
+        own = network.state_dict()
+        assert all(torch.equal(own[name], tensor) for name, tensor in given.items())
+    assert not torch.equal(learner.network.state_dict()["tail.weight"], learner.average.network.state_dict()["tail.weight"])

@@ -1,15 +1,17 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from pictures import sharp_picture
+from torch import Tensor
 
 from sharpen_core.frame import Size
 from sharpen_train.architectures import Network, build
 from sharpen_train.config import Config
 from sharpen_train.distil import checkpoint, load_network, load_run, restore, restore_tiled, train
+from sharpen_train.distil.restore import read_gauge, start_from
 from sharpen_train.distil.run_folder import save_travel
 from sharpen_train.errors import CheckpointError
 
@@ -78,3 +80,24 @@ def test_a_folder_that_is_no_run_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[model]\narch = "plain-16x4"\n', encoding="utf-8")
     with pytest.raises(CheckpointError, match="no weights yet"):
         load_run(tmp_path)
+
+
+def test_another_gauge_takes_the_place_of_that_among_the_weights(tmp_path: Path) -> None:
+    def written(name: str, weights: Mapping[str, Tensor]) -> Path:
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(checkpoint.weights_to_bytes(weights))
+        return path
+
+    first, other = (awake("guided-16-32x6").state_dict() for _ in range(2))
+    other = {name: tensor + 1 for name, tensor in other.items() if tensor.is_floating_point()}
+    whole = written("whole", first | {"gauge.layers.0.weight": torch.zeros(3, 3)})  # of an earlier version
+    gauge = read_gauge(written("gauge", first | {name: tensor for name, tensor in other.items() if name.startswith("gauge.")}))
+    network = build("guided-16-32x6")
+    with pytest.raises(CheckpointError, match=r"another shape: gauge\.layers\.0"):
+        start_from(whole, network)
+    start_from(whole, network, gauge)
+    own = network.state_dict()
+    assert torch.equal(own["tail.weight"], first["tail.weight"])
+    assert torch.equal(own["gauge.layers.0.weight"], other["gauge.layers.0.weight"])
+    with pytest.raises(CheckpointError, match="no gauge in"):
+        read_gauge(written("blind", build("plain-16x4").state_dict()))

@@ -26,6 +26,8 @@ def gauge(
 
     if data is None:
         raise ConfigError("no data is given", "Make it with `sharpen-train prepare --patch 256` and give it with --data.")
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"{out} is no name for a gauge", f"It is written as safetensors: --out {out.with_suffix('.safetensors')}")
     dataset, presets = open_dataset(data), preset or ["levels"]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -104,14 +104,14 @@ def _look(soft: NDArray[np.uint8], truth: NDArray[np.uint8], seen: Examples, fir
         room.copy_(new[: len(room)])
 
 
-def fit(examples: Examples, seed: int, progress: Callable[[int, int], None], epochs: int = EPOCHS) -> GaugeNetwork:
+def fit(examples: Examples, seed: int, progress: Callable[[int, int], None], epochs: int | None = None) -> GaugeNetwork:
     """Returns a gauge fitted to examples, in evaluation mode.
 
     Args:
         examples: what to learn from.
         seed: of the first weights and of the order.
         progress: told how many of how many steps are done.
-        epochs: how often each example is seen.
+        epochs: how often each example is seen; by default `EPOCHS`.
     """
     torch.manual_seed(seed)
     gauge = GaugeNetwork()
@@ -122,7 +122,7 @@ def fit(examples: Examples, seed: int, progress: Callable[[int, int], None], epo
         if isinstance(layer, nn.SiLU):
             trained.append(nn.Dropout(DROPOUT))
     count = len(examples.traces)
-    steps = max(1, epochs * count // FIT_BATCH)
+    steps = max(1, (epochs or EPOCHS) * count // FIT_BATCH)
     optimiser = torch.optim.AdamW(trained.parameters(), LR, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LR, steps)
     known = gauge.norm(examples.traces).detach()
