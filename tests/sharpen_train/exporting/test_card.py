@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sharpen_core.model_store import InputContract, Manifest, Parity, Quantisation
-from sharpen_train.config import RECIPES, Config, Distil, Loss, Phase, load_config
+from sharpen_train.config import RECIPES, Config, Distil, Loss, Model, Phase, load_config
 from sharpen_train.exporting.card import describe_training, write_card
 
 
@@ -36,6 +36,13 @@ def test_a_teacher_that_never_counts_is_none() -> None:
     said = facts(Config(phase=(Phase(alpha=0.5),)))
     assert said["supervision"] == "the sharp picture alone, no teacher"
     assert "weight of the truth" not in str(said)
+
+
+def test_a_gauge_that_was_trained_by_itself_is_mentioned() -> None:
+    assert "gauge" not in facts(Config())
+    said = facts(Config(model=Model(gauge="/home/me/gauge.safetensors")))
+    assert "by itself" in str(said["gauge"])
+    assert "/home/me" not in str(said)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -27,7 +27,7 @@ def describe_training(settings: Mapping[str, Any], table: Path) -> dict[str, Fac
     """Returns how a run was trained, in plain keys and values.
 
     Args:
-        settings: sections of the run's settings: train, loss, distil, phase.
+        settings: sections of the run's settings: model, train, loss, distil, phase.
         table: metrics.csv of the run, whose last row tells steps and minutes; it need not exist.
     """
     train, phases = settings.get("train", {}), list(settings.get("phase", []))
@@ -42,6 +42,8 @@ def describe_training(settings: Mapping[str, Any], table: Path) -> dict[str, Fac
             facts[f"degradation {name}"] = "; ".join(f"{topic}: {words}" for topic, words in PRESETS[name].describe().items())
     if terms := settings.get("loss", {}).get("terms"):
         facts["loss"] = " + ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in terms.items() if weight)
+    if settings.get("model", {}).get("gauge"):
+        facts["gauge"] = "trained by itself before, and left as it was"
     facts |= _optimiser(train)
     return facts | _length(table)
 
