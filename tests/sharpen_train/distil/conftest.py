@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sharpen_train.architectures import ARCHITECTURES, Network
 from sharpen_train.config import Config, load_config
 from sharpen_train.data.stream import BatchStream
-from sharpen_train.distil import loop, rehearsal, throughput
+from sharpen_train.distil import gauging, loop, rehearsal, throughput
 
 
 class WithNorm(Network):
@@ -63,6 +63,7 @@ def _batches_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "BatchStream", here)
     monkeypatch.setattr(rehearsal, "BatchStream", here)
     monkeypatch.setattr(throughput, "BatchStream", here)
+    monkeypatch.setattr(gauging, "BatchStream", here)
 
 
 @pytest.fixture

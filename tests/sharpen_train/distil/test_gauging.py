@@ -9,7 +9,6 @@ from datasets import tiny_dataset
 from sharpen_core.gauge import BANDS, CROP_PX, Gauge
 from sharpen_core.traces import FEATURES
 from sharpen_train.data import open_dataset
-from sharpen_train.data.stream import BatchStream
 from sharpen_train.degradations.published import soften
 from sharpen_train.distil import gauging
 from sharpen_train.errors import ConfigError
@@ -18,11 +17,6 @@ from sharpen_train.errors import ConfigError
 @pytest.fixture(scope="module")
 def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_dataset(tmp_path_factory.mktemp("data") / "large", patch_px=CROP_PX, train=6, test=2)
-
-
-@pytest.fixture(autouse=True)
-def _batches_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauging, "BatchStream", lambda *arguments, **options: BatchStream(*arguments, **{**options, "workers": 0}))
 
 
 def told() -> Callable[..., None]:
