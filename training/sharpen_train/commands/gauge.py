@@ -22,6 +22,7 @@ def gauge(
 
     from sharpen_train.data import open_dataset
     from sharpen_train.distil import checkpoint, gauging
+    from sharpen_train.distil.restore import GAUGE
     from sharpen_train.errors import ConfigError
 
     if data is None:
@@ -35,7 +36,7 @@ def gauge(
         seen = gauging.collect(data, presets, examples, seed, workers, lambda done: bar.update(task, completed=done))
         task = bar.add_task("steps", total=None)
         trained = gauging.fit(seen, seed, lambda done, total: bar.update(task, completed=done, total=total))
-    weights = {f"gauge.{name}": tensor for name, tensor in trained.state_dict().items()}
+    weights = {GAUGE + name: tensor for name, tensor in trained.state_dict().items()}
     checkpoint.write_bytes(out, checkpoint.weights_to_bytes(weights))
     print(f"{out}: a gauge that saw {examples:,} pictures")
     if dataset.info.counts["test"]:
