@@ -149,6 +149,10 @@ def test_a_gauge_is_trained_by_itself_and_used(tmp_path: Path, monkeypatch: pyte
 def test_a_gauge_needs_data_and_a_network_that_is_told(data: Path, tmp_path: Path) -> None:
     refused(ConfigError, "gauge")
     assert "--out mine.safetensors" in refused(ConfigError, "gauge", "--data", data, "--out", "mine.npz")
+    (tmp_path / "folder.safetensors").mkdir()
+    assert "no name for a gauge" in refused(ConfigError, "gauge", "--data", data, "--out", tmp_path / "folder.safetensors")
+    (tmp_path / "file").touch()
+    assert "cannot write to" in refused(ConfigError, "gauge", "--data", data, "--out", tmp_path / "file/mine.safetensors")
     assert "256" in refused(ConfigError, "gauge", "--data", data, "--out", tmp_path / "gauge.safetensors")
     assert not (tmp_path / "gauge.safetensors").exists()
     weights = {f"gauge.{name}": tensor for name, tensor in GaugeNetwork().state_dict().items()}

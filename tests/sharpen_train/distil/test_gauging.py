@@ -19,7 +19,7 @@ def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_dataset(tmp_path_factory.mktemp("data") / "large", patch_px=CROP_PX, train=6, test=2)
 
 
-def told() -> Callable[..., None]:
+def silent() -> Callable[..., None]:
     return lambda *_: None
 
 
@@ -29,7 +29,7 @@ def test_a_gauge_learns_to_tell_soft_from_sharp(patches: Path) -> None:
     assert examples.traces.shape == (150, FEATURES)
     assert examples.mtf.shape == (150, BANDS)
     assert heard == [*range(16, 150, 16), 150]
-    gauge = gauging.fit(examples, 3, told(), epochs=60)
+    gauge = gauging.fit(examples, 3, silent(), epochs=60)
     off, doubt = gauging.error(gauge, examples)
     guess = float((examples.mtf - examples.mtf.mean(0)).abs().mean())
     assert off < 0.5 * guess
@@ -40,14 +40,14 @@ def test_a_gauge_learns_to_tell_soft_from_sharp(patches: Path) -> None:
 
 
 def test_examples_are_a_function_of_the_seed_alone(patches: Path) -> None:
-    first, again, other = (gauging.collect(patches, ["any", "mixed"], 20, seed, 1, told()) for seed in (1, 1, 2))
+    first, again, other = (gauging.collect(patches, ["any", "mixed"], 20, seed, 1, silent()) for seed in (1, 1, 2))
     assert torch.equal(first.traces, again.traces)
     assert torch.equal(first.mtf, again.mtf)
     assert not torch.equal(first.traces, other.traces)
 
 
 def test_presets_take_turns(patches: Path) -> None:
-    examples = gauging.collect(patches, ["identity", "heavy"], 2 * gauging.BATCH, 1, 1, told())
+    examples = gauging.collect(patches, ["identity", "heavy"], 2 * gauging.BATCH, 1, 1, silent())
     untouched, heavy = examples.mtf.mean(1).split(gauging.BATCH)
     assert (untouched > 0.95).all()
     assert (heavy < 0.6).all()
@@ -61,6 +61,6 @@ def test_other_pictures_are_those_of_the_test_split(patches: Path) -> None:
 
 def test_patches_that_are_too_small_and_unknown_presets_are_refused(patches: Path, data: Path) -> None:
     with pytest.raises(ConfigError, match="not 256"):
-        gauging.collect(data, ["mixed"], 16, 1, 1, told())
+        gauging.collect(data, ["mixed"], 16, 1, 1, silent())
     with pytest.raises(ConfigError, match="nonsense"):
-        gauging.collect(patches, ["mixed", "nonsense"], 16, 1, 1, told())
+        gauging.collect(patches, ["mixed", "nonsense"], 16, 1, 1, silent())

@@ -1,5 +1,6 @@
 """`sharpen-train gauge`: train what reads how soft a frame is."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,14 @@ def gauge(
 
     if data is None:
         raise ConfigError("no data is given", "Make it with `sharpen-train prepare --patch 256` and give it with --data.")
-    if out.suffix != ".safetensors":
+    if out.suffix != ".safetensors" or out.is_dir():
         raise ConfigError(f"{out} is no name for a gauge", f"It is written as safetensors: --out {out.with_suffix('.safetensors')}")
+    try:  # now, not after five minutes
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"cannot write to {out.parent}: {error.strerror}", "Give another file with --out.") from error
     dataset, presets = open_dataset(data), preset or ["levels"]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
