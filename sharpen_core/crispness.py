@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpen_core.frame import Pixels, Size
+from sharpen_core.frame import Box, Pixels, Size
 
 USUAL_CRISPNESS = 0.5
 """What a webcam's picture wants."""
@@ -96,6 +96,12 @@ class Crispener:
             cv2.add(pixels[strip], _grey(cv2.subtract(after, before)), dst=crisp[strip])
             cv2.subtract(crisp[strip], _grey(cv2.subtract(before, after)), dst=crisp[strip])
         return crisp
+
+    def cut(self, pixels: Pixels, box: Box) -> Pixels:
+        """Returns a box of what `apply` returns for these pixels; only that is computed."""
+        top, left = max(0, box.top - REACH_PX), max(0, box.left - REACH_PX)
+        crisp = self.apply(pixels[top : box.bottom + REACH_PX, left : box.right + REACH_PX])
+        return crisp[box.top - top : box.bottom - top, box.left - left : box.right - left]
 
     def _crisp(self, luma: cv2.typing.MatLike) -> cv2.typing.MatLike:
         mean, core = self._smooth(luma), np.full(luma.shape, self._core, np.uint8)

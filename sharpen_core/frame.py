@@ -38,6 +38,15 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+class Box(NamedTuple):
+    """A range of rows and columns, of cells or of pixels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A picture and when it was taken.

@@ -154,7 +154,7 @@ class Restorer:
     def _in_parts(self, pixels: Pixels) -> Pixels:
         if self._patchwork is None:
             self._patchwork = Patchwork(
-                self._layout, self._networks, self._whole, reuse=self._reuse, parts=not self._whole_only, plain=self._crispener.apply
+                self._layout, self._networks, self._whole, reuse=self._reuse, parts=not self._whole_only, plain=self._crispener.cut
             )
         sharp = self._patchwork.sharpen(pixels, self._area)
         self._computed_px += self._patchwork.computed_px

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpen_core.frame import Size
+from sharpen_core.frame import Box, Size
 from sharpen_core.tiling import BLEND_PX
 
 # Per call, in pixels: from the times of 128x128 to 720x1280 in bf16 on two cores, for a network of 5.7 and one of 9.5 kMAC/px.
@@ -22,15 +22,6 @@ MOST_RECTANGLES = 6
 LEAST_GAIN = 0.97  # two rectangles instead of one have to save at least this much
 
 Extents = NDArray[np.intp]
-
-
-class Box(NamedTuple):
-    """A range of rows and columns, of cells or of pixels."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 class Rectangle(NamedTuple):

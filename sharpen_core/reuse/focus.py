@@ -4,13 +4,14 @@ Faces are not looked for: what moves near the middle of a call's picture is the 
 """
 
 import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpen_core.frame import Pixels, Size
+from sharpen_core.frame import Box, Pixels, Size
 from sharpen_core.reuse.change import Cells
 from sharpen_core.reuse.cover import Layout
 
@@ -36,20 +37,47 @@ class Part(NamedTuple):
         chosen[self.top // cell : math.ceil(self.bottom / cell), self.left // cell : math.ceil(self.right / cell)] = True
         return chosen
 
-    def blend(self, before: Pixels, after: Pixels) -> Pixels:
-        """Returns `before` with this part of `after` faded in: new, (H, W, 3) uint8."""
-        result = before.copy()
-        inside = np.s_[self.top : self.bottom, self.left : self.right]
-        rows = _ramp(self.top, self.bottom, before.shape[0])
-        columns = _ramp(self.left, self.right, before.shape[1])
-        weight = rows[:, None] * columns[None, :]
-        result[inside] = cv2.blendLinear(after[inside], before[inside], weight, 1 - weight)
-        return result
+    def merge(self, after: Pixels, plain: Callable[[Box], Pixels]) -> None:
+        """Lets what lies around this part be plain, in place; in between one fades into the other.
+
+        Args:
+            after: (H, W, 3) uint8, what is right inside this part.
+            plain: what a box of the frame looks like where it is not sharpened, (h, w, 3) uint8.
+        """
+        height, width = after.shape[:2]
+        rows, columns = _ramp(self.top, self.bottom, height), _ramp(self.left, self.right, width)
+        for box in self._around(height, width):
+            around = np.s_[box.top : box.bottom, box.left : box.right]
+            top, left = max(box.top, self.top), max(box.left, self.left)
+            bottom, right = min(box.bottom, self.bottom), min(box.right, self.right)
+            faded, there = np.s_[top:bottom, left:right], plain(box)
+            weight = rows[top - self.top : bottom - self.top, None] * columns[None, left - self.left : right - self.left]
+            before = there[top - box.top : bottom - box.top, left - box.left : right - box.left]
+            mixed = cv2.blendLinear(after[faded], before, weight, 1 - weight)
+            after[around] = there
+            after[faded] = mixed
+
+    def _around(self, height: int, width: int) -> Iterator[Box]:
+        """Four boxes that hold all but the inside of this part, where nothing fades any more."""
+        top, bottom = _inside(self.top, self.bottom, height)
+        left, right = _inside(self.left, self.right, width)
+        boxes = Box(0, 0, top, width), Box(bottom, 0, height, width), Box(top, 0, bottom, left), Box(top, right, bottom, width)
+        return (box for box in boxes if box.top < box.bottom and box.left < box.right)
+
+
+def _fade(first: int, last: int) -> int:
+    return min(FEATHER_PX, (last - first) // 3)
+
+
+def _inside(first: int, last: int, length: int) -> tuple[int, int]:
+    """The stretch from `first` to `last` without what fades."""
+    fade = _fade(first, last)
+    return first + fade * (first > 0), last - fade * (last < length)
 
 
 def _ramp(first: int, last: int, length: int) -> NDArray[np.float32]:
     """Weights from `first` to `last`, falling to zero where they end inside the frame; smooth, so that no edge shows."""
-    fade = min(FEATHER_PX, (last - first) // 3)
+    fade = _fade(first, last)
     position = np.arange(first, last, dtype=np.float32) + 0.5
     weight = np.ones(last - first, np.float32)
     if first > 0:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from sharpen_core.frame import Pixels, Size
+from sharpen_core.frame import Box, Pixels, Size
 from sharpen_core.reuse.change import Cells, Changes, ChangeTest
 from sharpen_core.reuse.cover import Cover, Layout, Rectangle, shapes_for
 from sharpen_core.reuse.focus import Focus, Part
@@ -41,7 +41,7 @@ class Patchwork:
         networks: for rectangles.
         whole: sharpens a whole frame.
         reuse: whether what was computed for earlier frames is used again; otherwise all of the area is computed for every frame.
-        plain: what a frame looks like outside the sharpened part.
+        plain: what a box of a frame looks like outside the sharpened part; by default as it came.
         test: tells what changed; by default one with the usual sensitivity.
         parts: whether the network may compute parts of a frame; otherwise it is always given all of it.
     """
@@ -54,7 +54,7 @@ class Patchwork:
         *,
         reuse: bool,
         parts: bool = True,
-        plain: Callable[[Pixels], Pixels] = lambda pixels: pixels,
+        plain: Callable[[Pixels, Box], Pixels] = lambda pixels, box: pixels[box.top : box.bottom, box.left : box.right],
         test: ChangeTest | None = None,
     ) -> None:
         self.layout, self._networks, self._whole, self._reuse, self._parts = layout, networks, whole, reuse, parts
@@ -120,7 +120,9 @@ class Patchwork:
             after = np.asarray(cv2.subtract(cv2.add(pixels, self._more), self._less), np.uint8)
             if rectangles:
                 self._compute(rectangles, pixels, after)
-        return part.blend(self._plain(pixels), after) if part else after
+        if part:
+            part.merge(after, lambda box: self._plain(pixels, box))
+        return after
 
     def _wanted(self, changes: Changes, part: Part | None) -> tuple[Cells, Cells]:
         """The cells to compute now, and those that had better be, but can wait."""

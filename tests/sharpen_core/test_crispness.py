@@ -12,7 +12,7 @@ from pictures import scene
 from sharpen_core import crispness
 from sharpen_core.crispness import MOST_GAIN, OVERSHOOT, REACH_PX, Crispener
 from sharpen_core.engines.identity import IdentityEngine
-from sharpen_core.frame import Pixels, Size
+from sharpen_core.frame import Box, Pixels, Size
 from sharpen_core.model_store import find_model
 from sharpen_core.restorer import Restorer
 
@@ -162,3 +162,13 @@ def test_a_restorer_crispens_at_once_when_asked_and_what_was_kept_does_not_stay(
     assert restorer.computed_share < 0.5
     restorer.crispness = 0.0
     np.testing.assert_array_equal(restorer.sharpen(frame), frame)
+
+
+@given(st.integers(0, 2**31))
+@settings(deadline=None, max_examples=40)
+def test_a_box_of_it_is_what_all_of_it_has_there(seed: int) -> None:
+    random, frame = np.random.default_rng(seed), scene(SIZE)
+    rows, columns = (sorted(random.choice(side + 1, 2, replace=False)) for side in SIZE)
+    box = Box(int(rows[0]), int(columns[0]), int(rows[1]), int(columns[1]))
+    whole = crispener().apply(frame)
+    assert (crispener().cut(frame, box) == whole[box.top : box.bottom, box.left : box.right]).all()

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen_core.frame import Size
-from sharpen_core.reuse.cover import CALL_PX, Box, Cover, Layout, shapes_for
+from sharpen_core.frame import Box, Size
+from sharpen_core.reuse.cover import CALL_PX, Cover, Layout, shapes_for
 
 sizes = st.builds(Size, st.integers(1, 500), st.integers(1, 500))
 multiples = st.sampled_from([1, 2, 3, 4, 8, 16])

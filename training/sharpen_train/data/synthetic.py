@@ -1,7 +1,8 @@
 """Generated pictures of text and screens: editors, slides, tables, chats and documents, dark and light.
 
 Everything is drawn several times too large with the fonts that come with OpenCV and shrunk with an area filter, so that
-letters lie between the pixels as they do on real screens, and no two copies of a letter are equal.
+letters lie between the pixels as they do on real screens, and no two copies of a letter are equal. On a part of the screens
+letters have the coloured edges of text that is drawn for the thirds of a pixel (ClearType).
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ HEIGHT_PX, WIDTH_PX = 576, 768
 SMALLEST_TEXT_PX, LARGEST_TEXT_PX = 8, 40
 _ENLARGED = (2.6, 3.4)  # drawn this much too large; the area filter then averages about 9 pixels
 _STRETCH = (0.85, 1.12)  # wide and narrow letters
+_FRINGES = ((0, 0, 0), (1, 0, -1), (-1, 0, 1))  # canvas px, about a third of a px: how far red, green and blue letters are moved
+_FRINGED = (0.55, 0.35, 0.1)  # shares of: grey edges; red, green and blue from left to right in a pixel; the other way around
 
 Colour = tuple[int, int, int]
 _WORDS = (  # noqa: SIM905 (four hundred quotation marks)
@@ -54,8 +57,10 @@ class _Pen:
         self.shift = rng.uniform(0, 1, 2)
         height, width = int((HEIGHT_PX + 2) * self.zoom), int((WIDTH_PX + 2) * self.zoom * self._stretch)
         self.width_px = WIDTH_PX * self._stretch
-        self.canvas = np.empty((height, width, 3), np.uint8)
-        cv2.rectangle(self.canvas, (0, 0), (width, height), theme.paper, -1)  # eight times faster than np.full
+        self._fringe = _FRINGES[int(rng.choice(len(_FRINGES), p=_FRINGED))]
+        self._planes = [np.empty((height, width), np.uint8) for _ in theme.paper]
+        for plane, value in zip(self._planes, theme.paper, strict=True):
+            cv2.rectangle(plane, (0, 0), (width, height), value, -1)  # eight times faster than np.full
         self.face = cv2.FontFace(str(rng.choice(["sans", "sans", "uni", "italic"])))
         self.weight = int(rng.choice([300, 400, 400, 500, 700]))
 
@@ -64,17 +69,21 @@ class _Pen:
 
     def text(self, text: str, x: float, y: float, size_px: float, colour: Colour | None = None, weight: int = 0) -> float:
         """Writes on the baseline `y` and returns where the text ends."""
-        size = max(1, round(size_px * self.zoom))
-        end, _ = cv2.putText(self.canvas, text, self.at(x, y), colour or self.theme.ink, self.face, size, weight or self.weight)
-        return end[0] / self.zoom - float(self.shift[0])
+        size, (left, baseline), end = max(1, round(size_px * self.zoom)), self.at(x, y), 0
+        for plane, value, aside in zip(self._planes, colour or self.theme.ink, self._fringe, strict=True):
+            (right, _), _ = cv2.putText(plane, text, (left + aside, baseline), (value,), self.face, size, weight or self.weight)
+            end = right - aside
+        return end / self.zoom - float(self.shift[0])
 
     def box(self, x: float, y: float, width: float, height: float, colour: Colour, line_px: float = 0) -> None:
         """Draws a filled rectangle, or its outline."""
         thickness = max(1, round(line_px * self.zoom)) if line_px else -1
-        cv2.rectangle(self.canvas, self.at(x, y), self.at(x + width, y + height), colour, thickness, cv2.LINE_AA)
+        for plane, value in zip(self._planes, colour, strict=True):
+            cv2.rectangle(plane, self.at(x, y), self.at(x + width, y + height), value, thickness, cv2.LINE_AA)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
-        cv2.circle(self.canvas, self.at(x, y), int(radius * self.zoom), colour, -1, cv2.LINE_AA)
+        for plane, value in zip(self._planes, colour, strict=True):
+            cv2.circle(plane, self.at(x, y), int(radius * self.zoom), value, -1, cv2.LINE_AA)
 
     def size(self, smallest: float = SMALLEST_TEXT_PX, largest: float = LARGEST_TEXT_PX) -> float:
         """Returns a size of text in px, small ones more often."""
@@ -96,7 +105,8 @@ class _Pen:
         return y
 
     def finished(self) -> Picture:
-        return np.asarray(cv2.resize(self.canvas, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+        small = [cv2.resize(plane, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA) for plane in self._planes]
+        return np.asarray(cv2.merge(small), np.uint8)
 
 
 def text_picture(seed: int, number: int) -> Picture:
