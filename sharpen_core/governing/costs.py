@@ -7,7 +7,9 @@ from sharpen_core.governing.demand import Demand
 from sharpen_core.governing.rungs import Rung
 
 FIXED_SHARE = 0.1
-"""Part of a frame's cost that does not shrink with what is computed of it: halos, and looking for what moves."""
+"""Part of a network's cost that does not shrink with what is computed of a frame: halos, and what each call takes."""
+AROUND_SHARE = 0.12
+"""What a frame takes besides any network, of the lightest model's whole frame: looking for what moves, and putting the parts together."""
 LEARNED_FOR_NS = 300_000_000_000  # then what a try has taught is doubted: the machine may have cooled down
 
 MOST_LEARNED = 5.0
@@ -34,6 +36,7 @@ class Costs:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._ladder, self._kmac, self._clock = ladder, kmac_per_px, clock
+        self._models = {rung.model for rung in ladder if rung.model}
         self.demand = demand or Demand()
         self._whole_ms = dict(whole_ms or {})
         self._learned: dict[int, tuple[float, int]] = {}  # rung: (factor, until when it is believed)
@@ -70,7 +73,9 @@ class Costs:
         rung = self._ladder[index]
         if rung.model is None:
             return 0.0
-        return self._model(rung.model) * (FIXED_SHARE + (1 - FIXED_SHARE) * share_of(rung.area))
+        whole = self._model(rung.model)
+        fixed = FIXED_SHARE * whole + AROUND_SHARE * min(map(self._model, self._models))
+        return fixed + (whole - fixed) * share_of(rung.area)
 
     def _model(self, model: str) -> float:
         if model in self._whole_ms:

@@ -30,23 +30,25 @@ class Forecast:
         costs: of the ladder.
         limits: what may be used.
         interval_ns: between two frames of the camera, until `update` tells.
+        cores: how many make the machine.
     """
 
-    def __init__(self, ladder: Sequence[Rung], costs: Costs, limits: Limits, interval_ns: int) -> None:
-        self.ladder, self.costs, self.limits = tuple(ladder), costs, limits
+    def __init__(self, ladder: Sequence[Rung], costs: Costs, limits: Limits, interval_ns: int, cores: int = 1) -> None:
+        self.ladder, self.costs, self.limits, self._cores = tuple(ladder), costs, limits, cores
         self.interval_ns = interval_ns
         self.share: float | None = None
         """Share of the machine that this process uses; None while it is not known."""
         self.scale: float | None = None
         """Milliseconds that a unit of cost takes now; None until a frame was measured."""
-        self._busy_now = 0.0
+        self._busy_now = self._own_share = 0.0
 
-    def update(self, index: int, ms: float, interval_ns: int, share: float | None, *, shown: bool) -> None:
-        """A frame takes `ms` on a rung; not `shown` are those that are only timed, now and then."""
+    def update(self, index: int, ms: float, cpu_ms: float, interval_ns: int, share: float | None, *, shown: bool) -> None:
+        """A frame takes `ms`, and `cpu_ms` of the processor, on a rung; not `shown` are those that are only timed, now and then."""
         cost = self.costs.of(index)
         self.scale = ms / cost if cost else None
         self.interval_ns, self.share = interval_ns, share
         self._busy_now = self._busy(index, ms) if shown else 0.0
+        self._own_share = cpu_ms / self.budget_ms(index) / self._cores
 
     def ms(self, index: int) -> float | None:
         """What a frame would take when much moves; None while nothing is known."""
@@ -63,8 +65,8 @@ class Forecast:
         then = 0.0 if self.ladder[index].raw else self._busy(index, self.scale * self.costs.of(index))
         if self._busy_now == 0:
             return self.share + then * self.limits.engine
-        network = min(self.share, self._busy_now * self.limits.engine)
-        return self.share - network + network * then / self._busy_now
+        own = min(self.share, self._own_share)
+        return self.share - own + own * then / self._busy_now
 
     def fits(self, index: int, spare: float) -> bool:
         """Whether a rung would hold the camera's rate and the limit, with a share to spare; so does one of which nothing is known."""

@@ -125,9 +125,8 @@ class Governor:
         if not self._window.full or self._pending:
             return  # what is measured while a model is being loaded tells nothing
         self._learn()
-        self._forecast.update(
-            self._probed if raw else self._index, self._window.median_ms, sample.interval_ns, sample.cpu_share, shown=not raw
-        )
+        ms, cpu_ms = self._window.median_ms, self._window.mean_cpu_ms
+        self._forecast.update(self._probed if raw else self._index, ms, cpu_ms, sample.interval_ns, sample.cpu_share, shown=not raw)
         if cause := self._overload(now_ns):
             self._descend(cause)
         else:

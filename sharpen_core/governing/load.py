@@ -76,6 +76,7 @@ class Sample:
         took_ns: what the network and everything around it took.
         interval_ns: between two frames of the camera.
         cpu_share: of the machine, used by this process in the last second, 0 to 1; None while it is not known.
+        cpu_ns: CPU time of this process while the frame was sharpened.
         dropped: frames that were replaced by a newer one before they could be sharpened, since the sample before.
         late: how often a frame of the camera had to go out in place of a sharpened one, since the sample before.
     """
@@ -83,6 +84,7 @@ class Sample:
     took_ns: int
     interval_ns: int
     cpu_share: float | None = None
+    cpu_ns: int = 0
     dropped: int = 0
     late: int = 0
 
@@ -121,6 +123,11 @@ class Window:
     def median_ms(self) -> float:
         """Median time of a frame."""
         return statistics.median_low(sample.took_ns for _, sample in self._samples) / 1e6
+
+    @property
+    def mean_cpu_ms(self) -> float:
+        """CPU time of a frame on average."""
+        return statistics.fmean(sample.cpu_ns for _, sample in self._samples) / 1e6
 
     def lost(self, every: int) -> tuple[int, int]:
         """How many frames were dropped within two seconds, of how many that came; zeros before one second is over.

@@ -44,7 +44,7 @@ class Steering:
         ladder = build_ladder(list(lineup.makers))
         self._demand = Demand()
         self._costs = Costs(ladder, lineup.kmac_per_px, lineup.whole_ms(size), self._demand)
-        forecast = Forecast(ladder, self._costs, lineup.limits, self._rhythm.interval_ns)
+        forecast = Forecast(ladder, self._costs, lineup.limits, self._rhythm.interval_ns, lineup.cores)
         self._broken: dict[str, SharpenError] = {}
         if len(lineup.makers) > 1:
             self._get_to_know(list(lineup.makers), forecast)
@@ -104,7 +104,7 @@ class Steering:
         """While frames go out as they came: the rung to time this frame on, if it is time to."""
         return self._governor.probe()
 
-    def took(self, took_ns: int, dropped: int = 0, late: int = 0) -> None:
+    def took(self, took_ns: int, cpu_ns: int, dropped: int = 0, late: int = 0) -> None:
         """A frame was sharpened, or timed; see `Sample`."""
         before, now_ns, share = self.rung, time.monotonic_ns(), self._cpu.share()
         if self.loading:
@@ -117,7 +117,7 @@ class Steering:
         if self._samples % _LOOK_EVERY == 0 and before.model:
             asked_for = self.sharpener(before).asked_for
             self._demand.add({area: asked_for(area) for area in AREAS})
-        self._governor.took(Sample(took_ns, self._rhythm.interval_ns, share, dropped, late))
+        self._governor.took(Sample(took_ns, self._rhythm.interval_ns, share, cpu_ns, dropped, late))
         if self.rung != before:
             self._cpu.restart()
             self._switched_ns = now_ns

@@ -80,7 +80,7 @@ class SharpenLoop:
 
     def _sharpened(self, steering: Steering, rung: Rung, frame: Frame) -> _Sharp | None:
         """Sharpens a frame and tells the governor; None if the engine fails."""
-        belt, began_ns = self._belt, time.monotonic_ns()
+        belt, began_ns, before_ns = self._belt, time.monotonic_ns(), time.process_time_ns()
         try:
             sharpener = steering.sharpener(rung)
             sharpener.crispness = belt.crispness
@@ -95,7 +95,7 @@ class SharpenLoop:
         if not belt.options.lossless:
             if not steering.rung.raw:
                 belt.punctuality.answered(now_ns - frame.captured_ns)
-            steering.took(now_ns - began_ns, *self._trouble())
+            steering.took(now_ns - began_ns, time.process_time_ns() - before_ns, *self._trouble())
         return _Sharp(replace(frame, pixels=pixels), str(rung), now_ns - began_ns)
 
     def _trouble(self) -> tuple[int, int]:

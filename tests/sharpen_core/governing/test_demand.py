@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharpen_core.governing.costs import FIXED_SHARE, Costs
+from sharpen_core.governing.costs import AROUND_SHARE, FIXED_SHARE, Costs
 from sharpen_core.governing.demand import Demand
 from sharpen_core.governing.rungs import build_ladder
 
@@ -36,10 +36,10 @@ def test_what_stands_still_costs_nearly_nothing() -> None:
     costs = Costs(ladder, {}, {"only": 50.0}, demand)
     assert costs.of(0) == costs.busy(0) == 50.0
     demand.add({1.0: 0.0, 0.6: 0.0})
-    assert costs.of(0) == pytest.approx(50.0 * FIXED_SHARE)
+    assert costs.of(0) == pytest.approx(50.0 * (FIXED_SHARE + AROUND_SHARE))
     for _ in range(8):
         demand.add({1.0: 0.0})
     demand.add({1.0: 1.0})
     demand.add({1.0: 1.0})
-    assert costs.of(0) == pytest.approx(50.0 * FIXED_SHARE)
+    assert costs.of(0) == pytest.approx(50.0 * (FIXED_SHARE + AROUND_SHARE))
     assert costs.busy(0) == pytest.approx(50.0)

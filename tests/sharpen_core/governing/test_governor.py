@@ -108,7 +108,8 @@ class Machine:
         share = self.true_share(self.governor.rung, self.now_s) * max(0.5, self._random.gauss(1, self.noise / 4))
         dropped, self._dropped = self._dropped, 0
         settled = self.now_s - self.went[-1][0] >= 1
-        self.governor.took(Sample(round(ms * 1e6), round(1e9 / self.fps(self.now_s)), min(1.0, share) if settled else None, dropped))
+        interval_ns, cpu_ns = round(1e9 / self.fps(self.now_s)), round(ms * self.engine * 1e6)
+        self.governor.took(Sample(round(ms * 1e6), interval_ns, min(1.0, share) if settled else None, cpu_ns, dropped))
         self.now_ns = began_ns  # frames come beside the network
         return ms / 1000
 

@@ -140,7 +140,7 @@ def test_a_part_that_is_computed_with_the_whole_frame_for_now_is_not_judged_by_t
     assert isinstance(sharpener, Unprepared)
     sharpener.computed_share = 1.0
     for _ in range(20):
-        steering.took(300_000_000)
+        steering.took(300_000_000, 0)
         time.sleep(0.02)
     assert (steering.rung == Rung("the network")) == stays
 
