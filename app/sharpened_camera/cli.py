@@ -32,6 +32,10 @@ def _size(text: str) -> Size:
         raise typer.BadParameter(str(error)) from error
 
 
+def _chosen(precision: Literal["auto", "f32", "bf16", "f16", "int8"]) -> Literal["f32", "bf16", "f16", "int8"] | None:
+    return None if precision == "auto" else precision
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -47,6 +51,10 @@ CrispnessOption = Annotated[
     typer.Option(min=0.0, max=1.0, help="How much to raise the contrast of fine detail besides. By default 0.5; 0 in `enhance`."),
 ]
 EngineOption = Annotated[str, typer.Option(help="auto, openvino, onnxruntime or identity.")]
+PrecisionOption = Annotated[
+    Literal["auto", "f32", "bf16", "f16", "int8"],
+    typer.Option(help="What to compute in; `models` tells what each model has. auto: bf16 where CPU and model have it, else f32."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -77,10 +85,7 @@ def run(
     ] = None,
     model: Annotated[str, typer.Option(help="auto (the best that this machine can hold), a name or a folder. See `models`.")] = "auto",
     engine: EngineOption = "auto",
-    precision: Annotated[
-        Literal["auto", "f32", "bf16", "f16", "int8"],
-        typer.Option(help="What to compute in; `models` tells what each model has. auto: bf16 where CPU and model have it, else f32."),
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     strength: StrengthOption = 1.0,
     crispness: CrispnessOption = None,
     cpu_ceiling: Annotated[
@@ -109,7 +114,7 @@ def run(
 
     request = SessionRequest(
         camera=camera, size=size, fps=fps, outputs=tuple(output or ()), model=None if model == "auto" else model, engine=engine,
-        precision=None if precision == "auto" else precision, strength=strength, crispness=crispness,
+        precision=_chosen(precision), strength=strength, crispness=crispness,
         cpu=cpu_ceiling / 100, mirror=mirror, reuse=reuse, fastest=fastest, reopen=reopen, pause=pause, frames=frames, seconds=seconds,
     )  # fmt: skip
     run_headless(request, as_json=as_json)
@@ -123,12 +128,15 @@ def enhance(
     strength: StrengthOption = 1.0,
     crispness: CrispnessOption = None,
     engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUTPUT.")] = False,
 ) -> None:
     """Sharpen a picture, or a clip with its sound kept."""
     from sharpened_camera.offline import enhance_file
 
-    enhance_file(source, target, model=model, strength=strength, crispness=crispness or 0.0, engine=engine, force=force)
+    enhance_file(
+        source, target, model=model, strength=strength, crispness=crispness or 0.0, engine=engine, precision=_chosen(precision), force=force
+    )
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sharpen_core.engines.base import Precision
 from sharpen_core.engines.select import select_engine
 from sharpen_core.enhance import enhance
 from sharpen_core.frame import Pixels, Size
@@ -12,14 +13,24 @@ from sharpen_core.model_store import find_model
 from sharpen_core.restorer import Restorer
 
 
-def enhance_file(source: Path, target: Path, *, model: str | None, strength: float, crispness: float, engine: str, force: bool) -> None:
-    """Sharpens `source` into `target`.
+def enhance_file(
+    source: Path,
+    target: Path,
+    *,
+    model: str | None,
+    strength: float,
+    crispness: float,
+    engine: str,
+    precision: Precision | None,
+    force: bool,
+) -> None:
+    """Sharpens `source` into `target`; for the choices see the command line.
 
     Raises:
         SharpenError: a file, the model or the engine cannot be used; nothing is left behind then.
     """
     chosen = find_model(model)
-    runner = select_engine(engine)
+    runner = select_engine(engine, precision=precision)
     restorer: Restorer | None = None
 
     def sharpen(pixels: Pixels) -> Pixels:

@@ -185,6 +185,17 @@ def test_enhance_crispens_when_asked_to(picture: Path, tmp_path: Path) -> None:
     assert edges[2] == edges[0]  # as true as it can be, unless told otherwise
 
 
+def test_enhance_computes_in_what_is_asked_for(picture: Path, tmp_path: Path) -> None:
+    pictures = {}
+    for precision in ("f32", "int8"):
+        target = tmp_path / f"{precision}.png"
+        assert run("enhance", picture, target, "--precision", precision).returncode == 0
+        pictures[precision] = cv2.imread(str(target)).astype(int)
+    assert 0 < np.abs(pictures["f32"] - pictures["int8"]).max() < 40
+    assert_one_clear_line(run("enhance", picture, tmp_path / "no.png", "--precision", "f16"), 43, "has no f16", "f32, bf16, int8")
+    assert not (tmp_path / "no.png").exists()
+
+
 def test_run_crispens_as_its_help_says(clip: Path, tmp_path: Path) -> None:
     assert f"By default {USUAL_CRISPNESS}" in " ".join(run("run", "--help", env=os.environ | {"COLUMNS": "400"}).stdout.split())
     edges = []
