@@ -8,8 +8,8 @@ The rule:
 - Otherwise the camera's newest frame goes out at once, and all that follow as they come. The engine goes on beside: its answers are not
   shown but timed. Sharpened frames come back when its answers have been in time for half a second without a break.
 - Each relapse within ten seconds doubles that half second, up to eight. So the picture cannot blink, whatever the engine does.
-- What is late while networks are loaded beside the frames is put down to that: it is no relapse, and sharpened frames come back when the
-  loading is over.
+- What is late while networks are loaded beside the frames is put down to that: it is no relapse, nothing more is computed meanwhile, and
+  sharpened frames come back when the loading is over. So it is at the beginning, too, before anything sharpened was shown.
 """
 
 import threading
@@ -101,6 +101,8 @@ class Punctuality:
             in_time = age_ns <= max(LEAST_NS, 3 * self._period_ns // 2)
             if not in_time or self.waits:
                 self._slow_ns, self._in_time = now_ns, 0
+                if self._late and self._loading and self._missed_ns is None:
+                    self._missed_ns = now_ns
                 return
             if self._in_time == 0:
                 self._began_ns = now_ns

@@ -131,6 +131,18 @@ def test_what_is_late_while_networks_are_loaded_comes_back_after_that_and_is_no_
     assert punctuality.misses == 0
 
 
+def test_at_the_beginning_a_slow_answer_shows_that_loading_had_better_be_waited_for(stream: Stream) -> None:
+    punctuality = stream.punctuality
+    punctuality.loading(True)
+    assert not punctuality.waits  # it may be quick enough
+    assert stream.frame(200) == "raw"
+    assert punctuality.waits
+    punctuality.loading(False)
+    assert not punctuality.waits
+    assert [stream.frame(20) for _ in range(4)] == ["raw", "raw", "raw", "sharp"]  # nothing to make up for
+    assert punctuality.misses == 0
+
+
 def test_loading_alone_is_no_reason_to_show_frames_as_they_come(stream: Stream) -> None:
     stream.punctuality.loading(True)
     warm(stream)
