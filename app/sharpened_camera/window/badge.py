@@ -43,7 +43,7 @@ class CallBadge(QWidget):
         if status.available:
             self._say("In your call, pick: ", self._name)
         else:
-            self._say("Others cannot see you yet; once they can, pick: ", self._name)
+            self._say("Others cannot see you yet.\nOnce they can, pick: ", self._name)
         self.setToolTip(f"{capitalised(status.problem)}\n{capitalised(status.install_hint)}".strip())
         self.setAccessibleDescription(self.toolTip())
 
@@ -68,8 +68,8 @@ class CallBadge(QWidget):
         self.update()
 
     def _say(self, lead: str, point: str) -> None:
-        self._label.setText(f"{escape(lead)}<b>{escape(point)}</b>")
-        self.setAccessibleName(lead + point)
+        self._label.setText(f"{escape(lead)}<b>{escape(point)}</b>".replace("\n", "<br>"))
+        self.setAccessibleName((lead + point).replace("\n", " "))
         self.update()
 
     @override

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 from typing_extensions import override
 
@@ -25,6 +25,23 @@ _WORDS = {
 _NONE = "–"
 
 
+class _Elided(QLabel):
+    """A label that shows as much of its words as there is room for, and never asks for more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draws the words, with dots where they are cut off."""
+        room = self.contentsRect()
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter = QPainter(self)
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        painter.end()
+
+
 class Figures(QStatusBar):
     """Shows the state and, once a second while it can be seen, the figures.
 
@@ -41,8 +58,7 @@ class Figures(QStatusBar):
         self.setAccessibleName("Status")
         self.state = self._figure("State", "What the program is doing.")
         self.source = self._figure("Source", "The camera, and the size it really delivers.")
-        self.treatment = self._figure("Sharpening", "")
-        self.treatment.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # long words must not widen the window
+        self.treatment = self._figure("Sharpening", "", _Elided())
         self.addWidget(self.state)
         self.addWidget(self.source)
         self.addWidget(self.treatment, 1)
@@ -62,8 +78,8 @@ class Figures(QStatusBar):
         self._timer.timeout.connect(self.refresh)
         self.show_state(State.IDLE)
 
-    def _figure(self, name: str, tip: str) -> QLabel:
-        label = QLabel()
+    def _figure(self, name: str, tip: str, label: QLabel | None = None) -> QLabel:
+        label = label or QLabel()
         label.setAccessibleName(name)
         label.setToolTip(tip)
         label.setContentsMargins(6, 0, 6, 0)

@@ -306,7 +306,7 @@ class MainWindow(QMainWindow):
         layout.addLayout(middle, 1)
         self.setCentralWidget(whole)
         self.setStatusBar(self.figures)
-        self.setMinimumSize(760, 520)
+        self.setMinimumHeight(520)  # and as wide as what stands beside each other asks for
         self._place()
         self.preview.set_show(self._settings.show)
         self.preview.set_split(self._settings.split)

@@ -1,16 +1,19 @@
 import itertools
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QSlider, QWidget
 from pytestqt.qtbot import QtBot
-from window_stand import NamedOutput, Stand, opened, pick, texts
+from window_stand import AVAILABLE, MISSING, NamedOutput, Stand, opened, pick, texts
 
 from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.errors import ModelCorrupt
 from sharpen_core.events import State
+from sharpen_core.output.virtual_camera import VirtualCameraStatus
 from sharpened_camera.settings import Settings, load_settings, save_settings
+from sharpened_camera.window.view_switch import VIEWS
 
 
 def test_the_window_starts_the_session_by_itself(qtbot: QtBot, stand: Stand) -> None:
@@ -139,13 +142,15 @@ def test_settings_survive_a_restart(qtbot: QtBot, stand: Stand) -> None:
     whole.window.controls.strength.setValue(30)
     whole.window.preview.set_split(0.2)
     qtbot.mouseClick(whole.window.view_switch.button("after"), Qt.MouseButton.LeftButton)
-    whole.window.resize(771, 633)
+    whole.window.resize(1300, 633)
     whole.close()
     again = stand.build().window
     assert again.settings.model_copy(update={"geometry": ""}) == Settings(
         camera="Desk", camera_path="/dev/video0", strength=0.3, split=0.2, show="after"
     )
-    assert (again.width(), again.height()) == (771, 633)
+    screen = QApplication.primaryScreen().availableSize()
+    assert again.height() == 633
+    assert min(1300, screen.width()) - 4 <= again.width() <= 1300  # as wide as it was, or as the screen is, but for a frame
     assert again.controls.percent.text() == "30%"
     assert again.preview.split == 0.2
     assert again.view_switch.button("after").isChecked()
@@ -158,9 +163,11 @@ def test_a_change_is_saved_without_closing(qtbot: QtBot, stand: Stand) -> None:
 
 
 def test_geometry_that_is_no_geometry_is_ignored(qtbot: QtBot, stand: Stand) -> None:
+    usual = stand.build().window.size()
+    assert usual.width() >= 700
     for geometry in ("not base64!", "AAAA", "ä"):
         save_settings(stand.settings_path, Settings(geometry=geometry))
-        assert stand.build().window.width() >= 760
+        assert stand.build().window.size() == usual
 
 
 def test_the_badge_names_what_to_pick_and_whether_it_is_live(qtbot: QtBot, stand: Stand) -> None:
@@ -211,6 +218,21 @@ def test_keys_choose_the_view(qtbot: QtBot, stand: Stand) -> None:
         qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
         assert window.settings.show == show
         assert window.view_switch.button(show).isChecked()
+
+
+@pytest.mark.parametrize("status", [AVAILABLE, MISSING])
+def test_nothing_is_cut_off_in_the_smallest_window(qtbot: QtBot, stand: Stand, status: VirtualCameraStatus) -> None:
+    window = opened(qtbot, stand).window
+    window.badge.show_status(status)
+    window.resize(1, 1)
+    qtbot.waitUntil(lambda: window.badge.width() >= window.badge.minimumSizeHint().width())
+    edge = window.badge.geometry().right()
+    for view in VIEWS:
+        button = window.view_switch.button(view)
+        assert button.width() > button.fontMetrics().horizontalAdvance(button.text())
+        assert button.mapTo(window, button.rect().topLeft()).x() > edge
+        edge = button.mapTo(window, button.rect().topRight()).x()
+    assert edge < window.controls.mapTo(window, window.controls.rect().topLeft()).x()
 
 
 def test_it_fits_a_small_screen(qtbot: QtBot, stand: Stand) -> None:
