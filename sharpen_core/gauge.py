@@ -35,6 +35,14 @@ STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.06 on a
 CAUTION = 0.5
 """How much of the regressor's doubt is added to what is told: a picture comes to harm when it is taken to be softer than it is, and is
 only sharpened less when it is taken to be sharper."""
+SOFT_UP_TO, SHARP_FROM = 0.96, 0.985
+"""Mean MTF up to which a network's result is taken as it is, and from which on the frame is: there is nothing to undo, and what a network
+would do is the rare pixel that it gets wrong. The published level `low` is told as 0.94 at most, sharp screens as 0.99."""
+
+
+def share_to_add(mtf: Floats) -> float:
+    """Returns the share, 0 to 1, that is added of what a network has to add to a frame of this MTF, (BANDS,)."""
+    return float(np.clip((SHARP_FROM - mtf.mean()) / (SHARP_FROM - SOFT_UP_TO), 0, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import cv2
 from sharpen_core.crispness import Crispener
 from sharpen_core.engines.base import Engine, Network, Precision
 from sharpen_core.frame import Pixels, Size
-from sharpen_core.gauge import Floats, FrameGauge
+from sharpen_core.gauge import Floats, FrameGauge, share_to_add
 from sharpen_core.model_store import Model
 from sharpen_core.reuse.shapes import Networks
 from sharpen_core.reuse.temporal import Patchwork, layout_for
@@ -140,9 +140,7 @@ class Restorer:
                 self._patchwork.hurry()
         self._crispener.look(pixels)
         sharp = self._in_parts(pixels) if self._reuse or self._area < 1 else self._whole(pixels)
-        if strength >= 1:
-            return sharp
-        return cv2.addWeighted(sharp, strength, pixels, 1 - strength, 0, dst=sharp)  # pyright: ignore[reportReturnType]
+        return sharp if strength >= 1 else mixed(sharp, pixels, strength)
 
     def _compiled(self, shape: Size, users: int = 1) -> Network:
         return _Finished(self._specialists.compile(shape, users), lambda: self._mtf, self._crispener)
@@ -162,7 +160,7 @@ class Restorer:
 
 
 class _Finished:
-    """A network that is told, at every picture, what is known of the frame, and whose results are crispened."""
+    """A network that is told, at every picture, what is known of the frame, is spared sharp ones, and whose results are crispened."""
 
     def __init__(self, network: Network, known: Callable[[], Floats | None], crispener: Crispener) -> None:
         self._network, self._known, self._crispener = network, known, crispener
@@ -170,4 +168,14 @@ class _Finished:
 
     def infer(self, pixels: Pixels, mtf: Floats | None = None) -> Pixels:
         """See `Network.infer`."""
-        return self._crispener.apply(self._network.infer(pixels, self._known() if mtf is None else mtf))
+        mtf = self._known() if mtf is None else mtf
+        share = 1.0 if mtf is None else share_to_add(mtf)
+        if share == 0:
+            return self._crispener.apply(pixels.copy())
+        result = self._network.infer(pixels, mtf)
+        return self._crispener.apply(mixed(result, pixels, share) if share < 1 else result)
+
+
+def mixed(sharp: Pixels, pixels: Pixels, share: float) -> Pixels:
+    """Returns `share` of the one picture and the rest of the other, newly made."""
+    return cv2.addWeighted(sharp, share, pixels, 1 - share, 0)  # pyright: ignore[reportReturnType]  # OpenCV keeps uint8

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from sharpen_core.engines.base import Engine
@@ -37,6 +38,7 @@ _WON_SHARE = 0.8
 _MOST_EXTRA = 1.5  # a plan that computes half of the frame twice cannot win it back from the caches
 _CALM = 1.25  # on a calm machine the median frame takes hardly longer than the quickest; beyond this something else computes
 _MOST_TRIES = 3
+_TRIAL_SOFTNESS_PX = 1.5
 _FIT_ANYWHERE_BYTES = 4 << 20  # a frame that takes no more lies in the caches of any machine, in one piece
 
 
@@ -102,6 +104,12 @@ def known_ms(models: Sequence[Model], engine: Engine, size: Size, cache: TuningC
     return {name: tuned.frame_ms for name, tuned in found.items() if tuned}
 
 
+def trial_picture(size: Size) -> Pixels:
+    """Returns something to time networks on: soft, because they are spared what is sharp."""
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), _TRIAL_SOFTNESS_PX), np.uint8)
+
+
 def setup_of(model: Model, engine: Engine, size: Size) -> Setup | None:
     """Returns all that times depend on; None for an engine that computes nothing."""
     if not engine.fingerprint:
@@ -165,7 +173,7 @@ def find_fastest(
     Raises:
         EngineError: the first plan does not work; another one that does not is passed over.
     """
-    picture: Pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    picture = trial_picture(size)
     best, holder = plans[0], restorer_for(plans[0])
     until_s = clock() + budget_s
     holder_ms = [_timed_ms(holder, picture, clock) for _ in range(1 + _LEAST_FRAMES)][1:]  # the first one only warms up

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, CAUTION, CROP_PX, FrameGauge, Gauge, Reading, Summary
+from sharpen_core.gauge import BANDS, CAUTION, CROP_PX, SHARP_FROM, SOFT_UP_TO, FrameGauge, Gauge, Reading, Summary, share_to_add
 from sharpen_core.traces import FEATURES, GRID_PX
 from tests.helpers.pictures import scene
 
@@ -114,3 +114,11 @@ def test_a_still_camera_reads_the_same_and_a_changed_one_slowly_something_else()
         ended = frames.look(second)
     np.testing.assert_allclose(ended, gauge.read_whole(second), atol=0.1)
     assert not np.allclose(begun, ended, atol=0.01)
+
+
+@given(st.lists(st.floats(0, 1.1), min_size=BANDS, max_size=BANDS))
+def test_the_sharper_a_frame_the_less_is_added_and_to_a_sharp_one_nothing(bands: list[float]) -> None:
+    mtf = np.array(bands, np.float32)
+    assert share_to_add(np.minimum(mtf, SOFT_UP_TO - 0.001)) == 1
+    assert 0 <= share_to_add(mtf + np.float32(0.01)) <= share_to_add(mtf) <= 1
+    assert share_to_add(np.maximum(mtf, SHARP_FROM + 0.001)) == 0

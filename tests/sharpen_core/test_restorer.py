@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from pictures import scene
 
-from sharpen_core.engines.openvino import OpenVINOEngine
+from sharpen_core.engines.openvino import OpenVINOEngine, OpenVINONetwork
 from sharpen_core.frame import Size
+from sharpen_core.gauge import SHARP, FrameGauge
 from sharpen_core.model_store import FAMILY, Model, find_model
 from sharpen_core.restorer import Restorer
 from sharpen_core.specialists import in_charge
@@ -98,6 +99,20 @@ def test_strength_zero_computes_nothing(engine: OpenVINOEngine) -> None:
     frame = scene(Size(64, 64))
     assert restorer.sharpen(frame, 0.0) is frame
     assert restorer.computed_share == 0
+
+
+@pytest.mark.parametrize(("reuse", "area"), [(False, 1.0), (True, 1.0), (True, 0.3)])
+def test_what_is_sharp_is_not_computed(engine: OpenVINOEngine, monkeypatch: pytest.MonkeyPatch, reuse: bool, area: float) -> None:
+    restorer, frame = Restorer(find_model("fast"), engine, Size(240, 320), reuse=reuse), scene(Size(240, 320))
+    restorer.area = area
+    monkeypatch.setattr(FrameGauge, "look", lambda *_: SHARP)
+    monkeypatch.setattr(OpenVINONetwork, "infer", lambda *_: pytest.fail("the network was asked"))
+    result = restorer.sharpen(frame)
+    np.testing.assert_array_equal(result, frame)
+    assert not np.shares_memory(result, frame)
+    kept, restorer.crispness = frame.copy(), 1.0
+    assert (restorer.sharpen(frame) != frame).any()
+    np.testing.assert_array_equal(frame, kept)
 
 
 @pytest.mark.parametrize("whole_frame", [False, True])

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import Floats
+from sharpen_core.gauge import Floats, share_to_add
+from sharpen_core.restorer import mixed
 from sharpen_core.tiling import Mosaic, plan_tiles
 from sharpen_train.architectures import ARCHITECTURES, Network, build
 from sharpen_train.architectures.specialists import Specialists
@@ -143,6 +144,7 @@ def restore_batch(network: Network, pictures: Picture, mtf: Floats | None = None
 def restore_tiled(network: Network, picture: Picture, tile_px: int = 512) -> Picture:
     """Returns `picture`, (H, W, 3) uint8 RGB of any size, sharpened in overlapping tiles, so that memory does not grow with it.
 
+    As in the program, a guided network adds less to a picture that is nearly sharp, and nothing to a sharp one.
     A network of bounded reach gives the same as `restore`; one that pools or attends over the whole picture sees each tile as a
     picture of its own, and neighbours are blended.
 
@@ -155,4 +157,8 @@ def restore_tiled(network: Network, picture: Picture, tile_px: int = 512) -> Pic
     plan = plan_tiles(Size.of(picture), network.multiple_px, halo_px, tile_px**2)
     gauge = network.running_gauge()
     mtf = gauge.read_whole(picture) if gauge else None
-    return Mosaic(plan).assemble(lambda tile: restore_batch(network, tile[None], mtf)[0], picture)
+    share = 1.0 if mtf is None else share_to_add(mtf)
+    if share == 0:
+        return picture.copy()
+    sharp = Mosaic(plan).assemble(lambda tile: restore_batch(network, tile[None], mtf)[0], picture)
+    return mixed(sharp, picture, share) if share < 1 else sharp

@@ -13,6 +13,7 @@ from sharpen_core.frame import Size
 from sharpen_core.machine import load, this_processor
 from sharpen_core.restorer import Restorer
 from sharpen_core.timing import race
+from sharpen_core.tuning import trial_picture
 from sharpen_train.evaluation.candidates import Candidate, ModelCandidate, NetworkCandidate
 from sharpen_train.metrics import Picture
 
@@ -110,7 +111,7 @@ def _time_network(network: "Network", kmac_per_px: float, threads: int) -> Timin
 
 
 def _time(sharpen: Callable[[Picture], Picture], size: Size) -> Timing:
-    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    frame = trial_picture(size)
     calls = {"frame": lambda: sharpen(frame)}
     times_ms = race(calls, most_rounds=MOST_FRAMES, most_s=MOST_S, least_rounds=LEAST_FRAMES)["frame"]
     scale = FRAME.height * FRAME.width / (size.height * size.width)
