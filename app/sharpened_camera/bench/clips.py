@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from sharpen_core.capture.testchart import TestChartCamera
@@ -9,12 +10,13 @@ from sharpen_core.frame import Pixels, Size
 from sharpen_core.letterbox import even_size
 from sharpen_core.output.i420 import rgb_to_i420
 
-MOVING, STILL = "moving", "still"
+MOVING, STILL, SOFT = "moving", "still", "soft"
 SCENES = (MOVING, STILL)
 FPS = 30
 FRAMES = 60
 NOISE = 2.0
 """Standard deviation of the sensor's noise in the still scene, of 255: without any, the scene would be easier than a camera makes it."""
+BLUR_PX = 1.3
 _NOISES = 8
 
 
@@ -23,7 +25,8 @@ def make_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Pa
 
     Args:
         folder: where clips lie.
-        scene: "moving" is the test picture as it is; in "still" nothing moves but the sensor's noise.
+        scene: "moving" is the test picture as it is; in "still" nothing moves but the sensor's noise; "soft" moves, and is blurred, because
+            networks are spared what is sharp, as the test picture is where it is small.
         size: of the frames; an odd last row or column is cut off.
         frames: how many; at 30 per second.
 
@@ -36,15 +39,21 @@ def make_scene(folder: Path, scene: str, size: Size, frames: int = FRAMES) -> Pa
     camera = TestChartCamera(size, paced=False)
     camera.open()
     try:
-        draw = camera.read if scene == MOVING else _Noisy(camera.read()).read
+        draw = _Noisy(camera.read()).read if scene == STILL else camera.read
         with path.open("wb") as file:
             height, width = even_size(size)
             file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420\n".encode())
             for _ in range(frames):
-                file.write(b"FRAME\n" + rgb_to_i420(draw()[:height, :width]).tobytes())
+                picture = blurred(draw()) if scene == SOFT else draw()
+                file.write(b"FRAME\n" + rgb_to_i420(picture[:height, :width]).tobytes())
     finally:
         camera.close()
     return path
+
+
+def blurred(picture: Pixels) -> Pixels:
+    """Returns a picture as soft as the published level heavy."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR_PX), np.uint8)
 
 
 class _Noisy:

@@ -15,6 +15,7 @@ from sharpen_core.frame import Pixels, Size
 from sharpen_core.model_store import Model
 from sharpen_core.restorer import Restorer
 from sharpen_core.timing import Timing, race
+from sharpened_camera.bench.clips import blurred
 from sharpened_camera.bench.graphs import onnx_graph, openvino_graph
 from sharpened_camera.bench.nafnet import MULTIPLE_PX, PublishedStudent
 from sharpened_camera.bench.options import BenchOptions, Progress
@@ -38,10 +39,10 @@ def measure_networks(options: BenchOptions, progress: Progress) -> Iterator[Netw
 
 
 def chart(size: Size) -> Pixels:
-    """The test picture: (height, width, 3) uint8 RGB."""
+    """The test picture, soft: (height, width, 3) uint8 RGB."""
     camera = TestChartCamera(Size(max(64, size.height), max(64, size.width)), paced=False)
     camera.open()
-    return np.ascontiguousarray(camera.read()[: size.height, : size.width])
+    return blurred(camera.read()[: size.height, : size.width])
 
 
 def unsharp(picture: Pixels) -> Pixels:

@@ -14,7 +14,7 @@ import psutil
 from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
 from sharpened_camera.application import Session, SessionRequest
-from sharpened_camera.bench.clips import MOVING, SCENES, make_scene
+from sharpened_camera.bench.clips import MOVING, SCENES, SOFT, make_scene
 from sharpened_camera.bench.options import BenchOptions, Progress
 from sharpened_camera.bench.results import MemoryRow, PipelineRow
 
@@ -131,7 +131,7 @@ def _row(scene: str, paced: bool, reports: list[dict[str, Any]]) -> PipelineRow:
 
 def measure_memory(options: BenchOptions, progress: Progress) -> Iterator[MemoryRow]:
     """Yields the resident memory of one long session for each engine: without a network, and with the real one."""
-    clip = make_scene(options.scratch, MOVING, MEMORY_SIZE, _MEMORY_CLIP_FRAMES)
+    clip = make_scene(options.scratch, SOFT, MEMORY_SIZE, _MEMORY_CLIP_FRAMES)
     for engine in ("identity", "auto"):
         request = SessionRequest(
             camera=str(clip),

@@ -10,12 +10,14 @@ from sharpen_core.capture.clip import ClipCamera
 from sharpen_core.capture.testchart import TestChartCamera
 from sharpen_core.errors import EngineUnavailable
 from sharpen_core.frame import Size
+from sharpen_core.gauge import share_to_add
 from sharpen_core.model_store import Model, find_model
+from sharpen_core.tuning import trial_picture
 from sharpened_camera.bench import measure as measuring
 from sharpened_camera.bench import sessions
-from sharpened_camera.bench.clips import MOVING, SCENES, make_scene
+from sharpened_camera.bench.clips import MOVING, SCENES, SOFT, make_scene
 from sharpened_camera.bench.measure import choose_sections, measure
-from sharpened_camera.bench.networks import measure_networks
+from sharpened_camera.bench.networks import chart, measure_networks
 from sharpened_camera.bench.options import BenchOptions
 from sharpened_camera.bench.results import UNSHARP, Findings, MachineRow, NetworkRow, RoofRow
 from sharpened_camera.bench.section import Section
@@ -66,6 +68,16 @@ def test_a_scene_is_the_test_picture_uncompressed(tmp_path: Path) -> None:
     assert clip.open().fps == 30
     wanted, got = chart.read().astype(float), clip.read().astype(float)
     assert np.abs(wanted.mean((0, 1)) - got.mean((0, 1))).max() < 4
+
+
+@pytest.mark.parametrize("size", [Size(120, 160), Size(240, 320), Size(720, 1280)])
+def test_what_is_timed_is_soft_enough_to_be_computed(tmp_path: Path, size: Size) -> None:
+    gauge = find_model("fast").gauge()
+    assert gauge is not None
+    clip = ClipCamera(make_scene(tmp_path, SOFT, size, frames=1), paced=False)
+    clip.open()
+    for picture in (clip.read(), chart(size), trial_picture(size)):
+        assert share_to_add(gauge.read_whole(picture)) == 1
 
 
 def test_a_scene_of_odd_size_is_cut(tmp_path: Path) -> None:
