@@ -101,6 +101,11 @@ class Restorer:
         return self._computed_px / math.prod(self.size)
 
     @property
+    def spared(self) -> bool:
+        """Whether the last frame was sharp already, so that the network was not asked."""
+        return self._mtf is not None and share_to_add(self._mtf) == 0
+
+    @property
     def loading(self) -> bool:
         """Whether a network for parts of the frame, or one with other weights, is being compiled in the background."""
         return self._networks.loading or self._specialists.loading

@@ -13,6 +13,7 @@ import psutil
 WINDOW_NS = 2_000_000_000  # the frame rate is that of the last two seconds
 MOST_SEEN_NS = 1_000_000_000  # what was sent last is not what is seen during a pause
 RAW = "unsharpened"
+SHARP_ALREADY = "sharp already"
 STAGES = ("capture", "wait", "sharpen", "send")
 
 
@@ -52,7 +53,8 @@ class Snapshot:
         peak_rss_mb: largest resident memory so far, in MiB.
         rung: what is done with frames now; empty before that was decided.
         reason: why, one line.
-        rung_s: seconds for which what went out came from each rung, those that it was on; "unsharpened" among them.
+        treated: what the frame that was sent last came from: a rung, "unsharpened" or "sharp already"; empty before the first.
+        rung_s: seconds for which what went out came from each of these.
     """
 
     frames_captured: int = 0
@@ -72,6 +74,7 @@ class Snapshot:
     peak_rss_mb: float = 0.0
     rung: str = ""
     reason: str = ""
+    treated: str = ""
     rung_s: dict[str, float] = field(default_factory=dict[str, float])
 
 
@@ -128,7 +131,7 @@ class Stats:
             captured_ns: when the camera delivered it.
             waited_ns: how long it waited between threads.
             took_ns: how long sending took.
-            rung: what it was sharpened on; empty for a frame as it came.
+            rung: what it was sharpened on, or that it was sharp already; empty for a frame as it came.
         """
         now = self._clock()
         with self._lock:
@@ -165,7 +168,7 @@ class Stats:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             before, self._cpu_before = self._cpu_before, (now, self._cpu_s())
             now_cpu, first_ns, last_ns = self._cpu_before, self._first_sent_ns, self._last_sent_ns
-            rung, reason, rung_ns = self._rung, self._reason, dict(self._rung_ns)
+            rung, reason, treated, rung_ns = self._rung, self._reason, self._sent_on, dict(self._rung_ns)
             over_ns, lasting_ns = self._paused_ns, now - (self._pause_began_ns or now)
         recent = [(at, latency_ms) for at, latency_ms in recent if now - at <= WINDOW_NS]
         return Snapshot(
@@ -184,6 +187,7 @@ class Stats:
             peak_rss_mb=round(peak_rss_bytes(self._process) / 2**20, 1),
             rung=rung,
             reason=reason,
+            treated=treated,
             rung_s={name: round(lasted_ns / 1e9, 2) for name, lasted_ns in rung_ns.items()},
         )
 

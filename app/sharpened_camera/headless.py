@@ -24,7 +24,7 @@ from sharpen_core.events import (
     Sharpening,
 )
 from sharpen_core.output.virtual_camera import virtual_camera_status
-from sharpen_core.stats import Snapshot
+from sharpen_core.stats import SHARP_ALREADY, Snapshot
 from sharpened_camera.application import Session, SessionRequest
 
 REFRESH_S = 0.25
@@ -170,7 +170,7 @@ def _print_table(figures: dict[str, Any]) -> None:
     row("latency", times(figures["latency_ms"]))
     for stage, values in figures["stage_ms"].items():
         row(f"  {stage}", times(values))
-    if len(figures["rung_s"]) > 1:
+    if len(figures["rung_s"]) > 1 or SHARP_ALREADY in figures["rung_s"]:
         row("treated", ", ".join(f"{lasted_s:.1f} s {rung}" for rung, lasted_s in figures["rung_s"].items()))
     if figures["reason"]:
         row("last", figures["reason"])

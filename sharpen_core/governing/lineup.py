@@ -35,6 +35,11 @@ class Sharpener(Protocol):
         ...
 
     @property
+    def spared(self) -> bool:
+        """Whether the last frame was sharp already, so that the network was not asked."""
+        ...
+
+    @property
     def loading(self) -> bool:
         """Whether more networks are being loaded beside the frames."""
         ...

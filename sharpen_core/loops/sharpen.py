@@ -11,13 +11,14 @@ from sharpen_core.governing.lineup import Lineup
 from sharpen_core.governing.rungs import Rung
 from sharpen_core.governing.steering import Steering
 from sharpen_core.loops.belt import Belt, Preview, Ready
+from sharpen_core.stats import SHARP_ALREADY
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sharp:
-    """A sharpened frame, what it was sharpened on, and how long that took."""
+    """A sharpened frame, what it was sharpened on (or that it was sharp already), and how long that took."""
 
     frame: Frame
     rung: str
@@ -96,7 +97,7 @@ class SharpenLoop:
             if not steering.rung.raw:
                 belt.punctuality.answered(now_ns - frame.captured_ns)
             steering.took(now_ns - began_ns, time.process_time_ns() - before_ns, *self._trouble())
-        return _Sharp(replace(frame, pixels=pixels), str(rung), now_ns - began_ns)
+        return _Sharp(replace(frame, pixels=pixels), SHARP_ALREADY if sharpener.spared else str(rung), now_ns - began_ns)
 
     def _trouble(self) -> tuple[int, int]:
         """How many frames were dropped before the engine and how many answers were late, since the last call."""

@@ -28,6 +28,7 @@ from sharpen_core.frame import Size
 from sharpen_core.governing.rungs import build_ladder
 from sharpen_core.model_store import FAMILY, MANIFEST, find_model
 from sharpened_camera import cli
+from sharpened_camera.bench.clips import SOFT, make_scene
 
 PROGRAM = str(Path(sys.executable).with_name("sharpened-camera"))
 FILE_LIMIT_BYTES = 100_000
@@ -86,8 +87,9 @@ def test_the_test_picture_paced_ends_after_its_frames() -> None:
     assert report["size"] == "320x240"
 
 
-def test_the_governor_chooses_the_model_says_what_it_does_and_keeps_the_cpu_ceiling() -> None:
-    common = ("run", "--camera", "test", "--size", "160x120", "--seconds", "2", "--output", "none", "--json")
+def test_the_governor_chooses_the_model_says_what_it_does_and_keeps_the_cpu_ceiling(tmp_path: Path) -> None:
+    soft = make_scene(tmp_path, SOFT, Size(120, 160), frames=90)  # the test picture is sharp where it is so small
+    common = ("run", "--camera", soft, "--seconds", "2", "--output", "none", "--json")
     done = run(*common, "--model", "auto", "--cpu-ceiling", "75")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

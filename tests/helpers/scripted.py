@@ -50,7 +50,7 @@ class ScriptedRestorer:
         self.area = 1.0
         self.crispness = 0.0
         self.computed_share = 0.0
-        self.loading = False
+        self.loading = self.spared = False
         self._before = before
         self.remembered = 0
         """How many pictures it has seen since it last forgot them."""

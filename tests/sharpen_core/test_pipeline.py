@@ -38,6 +38,7 @@ from sharpen_core.loops.belt import Belt, Preview, Ready
 from sharpen_core.loops.sharpen import SharpenLoop
 from sharpen_core.pipeline import Pipeline, PipelineOptions
 from sharpen_core.slot import SlotClosed, SlotTimeout
+from sharpen_core.stats import SHARP_ALREADY
 
 LOSSLESS = PipelineOptions(lossless=True)
 
@@ -388,6 +389,19 @@ def test_a_late_frame_neither_delays_nor_reorders_the_stream(release: threading.
     figures = pipeline.snapshot()
     assert figures.frames_sharpened == sum(sent)
     assert set(figures.rung_s) == {"unsharpened", "the network"}
+
+
+def test_the_figures_say_what_was_sharp_already() -> None:
+    def spared(size: Size) -> ScriptedRestorer:
+        restorer = ScriptedRestorer(size)
+        restorer.spared = True
+        return restorer
+
+    pipeline = Pipeline(ScriptedCamera(frames=5), spared, [ScriptedOutput()], LOSSLESS)
+    run(pipeline)
+    figures = pipeline.snapshot()
+    assert (figures.treated, set(figures.rung_s)) == (SHARP_ALREADY, {SHARP_ALREADY})
+    assert figures.frames_sharpened == 5
 
 
 def test_an_engine_that_is_late_while_networks_are_loaded_is_let_alone_until_then() -> None:

@@ -110,6 +110,7 @@ def test_what_is_sharp_is_not_computed(engine: OpenVINOEngine, monkeypatch: pyte
     result = restorer.sharpen(frame)
     np.testing.assert_array_equal(result, frame)
     assert not np.shares_memory(result, frame)
+    assert restorer.spared
     kept, restorer.crispness = frame.copy(), 1.0
     assert (restorer.sharpen(frame) != frame).any()
     np.testing.assert_array_equal(frame, kept)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 from typing_extensions import override
 
 from sharpen_core.events import State
-from sharpen_core.stats import Snapshot
+from sharpen_core.stats import SHARP_ALREADY, Snapshot
 from sharpened_camera.window.notice import capitalised
 
 POLL_MS = 1000
@@ -23,6 +23,7 @@ _WORDS = {
     State.FAILED: "Stopped by an error",
 }
 _NONE = "–"
+_SPARED = "The camera's picture is sharp already: it goes out as it is, but for crispness."
 
 
 class _Elided(QLabel):
@@ -53,6 +54,7 @@ class Figures(QStatusBar):
         super().__init__(parent)
         self._snapshot = snapshot
         self._running = False
+        self._treatment = self._reason = ""
         self.setSizeGripEnabled(False)
         self.setContentsMargins(12, 2, 12, 4)
         self.setAccessibleName("Status")
@@ -105,8 +107,12 @@ class Figures(QStatusBar):
 
     def show_treatment(self, text: str, reason: str) -> None:
         """Shows what is done with frames; the reason is its tooltip."""
-        self.treatment.setText(text)
-        self.treatment.setToolTip(capitalised(reason))
+        self._treatment, self._reason = text, capitalised(reason)
+        self._say_treatment(spared=False)
+
+    def _say_treatment(self, *, spared: bool) -> None:
+        self.treatment.setText(SHARP_ALREADY if spared else self._treatment)
+        self.treatment.setToolTip(_SPARED if spared else self._reason)
 
     def refresh(self) -> None:
         """Shows the figures of now."""
@@ -118,6 +124,8 @@ class Figures(QStatusBar):
         self.latency.setText(f"+{sent.recent_latency_ms:.0f} ms" if sent else f"{_NONE} ms")
         cores = os.cpu_count() or 1
         self.cpu.setText(f"CPU {min(100.0, sent.recent_cpu_percent / cores):.0f} %" if sent else f"CPU {_NONE} %")
+        if sent:
+            self._say_treatment(spared=sent.treated == SHARP_ALREADY)
         self.dropped.setText(f"{sent.frames_dropped} dropped" if sent else f"{_NONE} dropped")
 
     def _poll_if_seen(self) -> None:

@@ -12,7 +12,9 @@ from sharpen_core.crispness import USUAL_CRISPNESS
 from sharpen_core.errors import ModelCorrupt
 from sharpen_core.events import State
 from sharpen_core.output.virtual_camera import VirtualCameraStatus
+from sharpen_core.stats import SHARP_ALREADY, Snapshot
 from sharpened_camera.settings import Settings, load_settings, save_settings
+from sharpened_camera.window.figures import Figures
 from sharpened_camera.window.view_switch import VIEWS
 
 
@@ -195,6 +197,22 @@ def test_the_status_bar_shows_the_figures(qtbot: QtBot, stand: Stand) -> None:
     whole.bridge.stop()
     qtbot.waitUntil(lambda: figures.state.text() == "Stopped")
     assert figures.fps.text() == "– FPS"
+
+
+def test_the_status_bar_says_when_the_picture_is_sharp_already(qtbot: QtBot) -> None:
+    now = Snapshot(frames_sent=9, treated="fast")
+    figures = Figures(lambda: now)
+    qtbot.addWidget(figures)
+    figures.show_treatment("fast", "fast: as chosen")
+    figures.refresh()
+    assert (figures.treatment.text(), figures.treatment.toolTip()) == ("fast", "Fast: as chosen")
+    now = Snapshot(frames_sent=10, treated=SHARP_ALREADY)
+    figures.refresh()
+    assert figures.treatment.text() == SHARP_ALREADY
+    assert "goes out as it is" in figures.treatment.toolTip()
+    now = Snapshot(frames_sent=11, treated="fast")
+    figures.refresh()
+    assert figures.treatment.text() == "fast"
 
 
 def test_every_control_has_an_accessible_name(qtbot: QtBot, stand: Stand) -> None:

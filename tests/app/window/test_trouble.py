@@ -100,7 +100,7 @@ def test_passing_through_is_a_remark_that_goes_away_again(qtbot: QtBot, stand: S
     class Silent:
         def __init__(self, size: object) -> None:
             self.size = size
-            self.loading, self.crispness, self.computed_share = False, 0.0, 1.0
+            self.loading, self.spared, self.crispness, self.computed_share = False, False, 0.0, 1.0
 
         def sharpen(self, pixels: object, strength: float) -> object:
             silent.wait(20)
