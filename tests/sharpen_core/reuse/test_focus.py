@@ -75,7 +75,7 @@ def test_no_fading_at_the_frames_own_edge() -> None:
     assert after[0, 640, 0] == 200
 
 
-@given(st.builds(Size, st.integers(48, 300), st.integers(48, 500)), st.floats(0.05, 0.99), st.integers(0, 2**31))
+@given(st.builds(Size, st.integers(1, 300), st.integers(1, 500)), st.floats(0.05, 0.99), st.integers(0, 2**31))
 @settings(deadline=None, max_examples=50)
 def test_around_it_all_is_plain_inside_nothing_is(size: Size, area: float, seed: int) -> None:
     layout = Layout.of(size, 4, 16, 8)
