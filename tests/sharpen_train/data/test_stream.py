@@ -130,6 +130,17 @@ def test_a_preset_that_the_teacher_does_not_know_has_no_teacher(taught: Path) ->
     assert not batch.has_teacher.any()
 
 
+def test_what_moved_comes_beside_the_truth(dataset_folder: Path) -> None:
+    draw = Draw(32, 24, "moving")
+    for batch in take(dataset_folder, Phases(draw, draw), count=2):
+        assert batch.moved is not None
+        assert batch.moved.shape == batch.truth.shape
+        moved = (batch.moved != batch.truth).any(axis=(1, 2, 3))
+        assert 0 < moved.mean() < 0.7
+    still = Draw(32, 24, "everyday")
+    assert all(batch.moved is None for batch in take(dataset_folder, Phases(still, still), count=2))
+
+
 def test_real_pairs_come_with_their_share(dataset_folder: Path) -> None:
     draw = Draw(64, 40, "identity", pairs_share=0.5)
     (batch,) = take(dataset_folder, Phases(draw, draw), count=1)

@@ -65,21 +65,21 @@ def test_the_same_seed_gives_the_same_picture(name: str) -> None:
     before = TRUTH.copy()
     for seed in range(6):
         first = find_preset(name).apply(TRUTH, np.random.default_rng(seed))
-        second, drawn = preset.explain(TRUTH, np.random.default_rng(seed))
-        np.testing.assert_array_equal(first, second)
-        assert drawn
-        assert all(isinstance(words, str) and words.isascii() for words in drawn), "the sheet prints ASCII only"
+        second = preset.soften(TRUTH, np.random.default_rng(seed))
+        np.testing.assert_array_equal(first, second.soft)
+        assert second.drawn
+        assert all(isinstance(words, str) and words.isascii() for words in second.drawn), "the sheet prints ASCII only"
     np.testing.assert_array_equal(TRUTH, before)
 
 
 def test_another_process_draws_the_same() -> None:
     """H.264 is among these draws: x264 with one thread gives the same bytes everywhere."""
     truth = natural(32, 32, 1)
-    ours = [find_preset("webcam").explain(truth, np.random.default_rng(n)) for n in range(24)]
-    assert any("h264" in words for _, drawn in ours for words in drawn)
+    ours = [find_preset("webcam").soften(truth, np.random.default_rng(n)) for n in range(24)]
+    assert any("h264" in words for made in ours for words in made.drawn)
     code = f"{DRAWN.format(hex=truth.tobytes().hex())}; {PRINTED}"
     theirs = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
-    whole = b"".join(soft.tobytes() for soft, _ in ours)
+    whole = b"".join(made.soft.tobytes() for made in ours)
     assert hashlib.sha256(bytes.fromhex(theirs)).digest() == hashlib.sha256(whole).digest()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -60,6 +60,7 @@ class Batch:
         truth: (n, 3, P, P), the sharp original.
         teacher: (n, 3, P, P), what the teacher made of `soft`; the truth where it has nothing to say. None if no slot has it.
         has_teacher: (n,) bool, which slots have a teacher's output.
+        moved: (n, 3, P, P), the truth with nothing but the movement in it, against which softness is measured; None where nothing moved.
     """
 
     step: int
@@ -67,6 +68,7 @@ class Batch:
     truth: Images
     teacher: Images | None
     has_teacher: NDArray[np.bool_]
+    moved: Images | None = None
 
 
 class _Steps:
@@ -88,10 +90,15 @@ class _Steps:
             raise ConfigError(f"a batch of {draw.batch} cannot be shared by {self._world} processes", "Choose a multiple of their number.")
         slots = range(self._rank * count, (self._rank + 1) * count)
         examples = [self._source.example(step, slot, draw) for slot in slots]
-        soft, truth = _stacked([soft for soft, _, _ in examples]), _stacked([truth for _, truth, _ in examples])
-        has_teacher = np.array([example[2] is not None for example in examples])
-        teacher = _stacked([t if t is not None else y for _, y, t in examples]) if has_teacher.any() else None
-        return Batch(step, soft, truth, teacher, has_teacher)
+        soft, truth = _stacked([example.soft for example in examples]), _stacked([example.truth for example in examples])
+        has_teacher = np.array([example.teacher is not None for example in examples])
+        teacher, moved = (
+            _stacked([example.truth if part is None else part for example, part in zip(examples, parts, strict=True)])
+            if any(part is not None for part in parts)
+            else None
+            for parts in ([example.teacher for example in examples], [example.moved for example in examples])
+        )
+        return Batch(step, soft, truth, teacher, has_teacher, moved)
 
 
 def _stacked(pictures: Sequence[Picture]) -> Images:
@@ -99,7 +106,13 @@ def _stacked(pictures: Sequence[Picture]) -> Images:
     return np.asarray([cv2.split(picture) for picture in pictures], np.uint8)
 
 
-Example = tuple[Picture, Picture, Picture | None]  # soft, truth, teacher: each (P, P, 3)
+class _Example(NamedTuple):
+    """What is in a slot: pictures of (P, P, 3)."""
+
+    soft: Picture
+    truth: Picture
+    teacher: Picture | None = None
+    moved: Picture | None = None
 
 
 class _Patches:
@@ -114,7 +127,7 @@ class _Patches:
         self._teacher = lru_cache(maxsize=None)(self._open_teacher)
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
-    def example(self, step: int, slot: int, draw: Draw) -> Example:
+    def example(self, step: int, slot: int, draw: Draw) -> _Example:
         """Returns the example of a slot.
 
         Raises:
@@ -129,17 +142,17 @@ class _Patches:
         if draw.pairs_share > 0 and len(self._soft) and rng.random() < draw.pairs_share:
             row = int(rng.integers(len(self._soft)))
             soft, truth = _augmented([self._soft[row], self._truth[self._soft_index[row]]], draw.patch_px, rng)
-            return soft, truth, None
+            return _Example(soft, truth)
         epoch, place = divmod(step * draw.batch + slot, len(self._truth))
         patch = int(self._order(epoch)[place])
         rows = self._teacher(draw.teacher, draw.preset) if draw.teacher else None
         if rows is not None and patch in rows[1]:
             told, row = rows[0], int(rng.choice(rows[1][patch]))
             soft, truth, teacher = _augmented([told.soft[row], self._truth[patch], told.teacher[row]], draw.patch_px, rng)
-            return soft, truth, teacher
-        return *self._degraded(self._truth[patch], draw, rng), None
+            return _Example(soft, truth, teacher)
+        return self._degraded(self._truth[patch], draw, rng)
 
-    def _degraded(self, patch: Picture, draw: Draw, rng: np.random.Generator) -> tuple[Picture, Picture]:
+    def _degraded(self, patch: Picture, draw: Draw, rng: np.random.Generator) -> _Example:
         """Degrades a part of the patch together with its surroundings, then cuts those off."""
         whole = draw.patch_px + 2 * CONTEXT_PX
         finest = int(patch.shape[0] / FINER_LEAST)
@@ -147,9 +160,10 @@ class _Patches:
             side = int(rng.integers(whole, finest + 1))
             patch = np.asarray(cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
         (truth,) = _cut([patch], whole, 0, rng)
-        soft = find_preset(draw.preset).apply(truth, rng)
+        made = find_preset(draw.preset).soften(truth, rng)
         inner = slice(CONTEXT_PX, CONTEXT_PX + draw.patch_px)
-        return soft[inner, inner], truth[inner, inner]
+        moved = None if made.moved is truth else made.moved[inner, inner]
+        return _Example(made.soft[inner, inner], truth[inner, inner], moved=moved)
 
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self._seed, _PATCH_ORDER, epoch]).permutation(len(self._truth))

@@ -6,12 +6,30 @@ import numpy as np
 
 from sharpen_train.degradations.codec import H264, Mjpeg, Raw
 from sharpen_train.degradations.isp import Oversharpening, Smear
-from sharpen_train.degradations.optics import Defocus, LensBlur, Motion, Shake
+from sharpen_train.degradations.motion import Motion, Movement, Shake
+from sharpen_train.degradations.optics import Defocus, LensBlur
 from sharpen_train.degradations.published import ANY, LEVELS, PUBLISHED_JPEG_QUALITY, Jpeg, Level, PublishedBlur, WhiteNoise
 from sharpen_train.degradations.resampling import Resized
 from sharpen_train.degradations.sensor import Sensor
 from sharpen_train.degradations.stages import OneOf, Picture, Scene, Sharp, Sometimes, Stage, describe_all, run_all
 from sharpen_train.errors import ConfigError, did_you_mean
+
+_NOTHING_ELSE_SHARE = 0.5  # of what moves
+
+
+@dataclass(frozen=True)
+class Softened:
+    """What a preset made of a picture.
+
+    Attributes:
+        soft: (H, W, 3) uint8 RGB, a new array.
+        moved: the truth with nothing but the movement in it, against which softness is measured; the truth itself where nothing moved.
+        drawn: what was drawn, in a few characters for each stage.
+    """
+
+    soft: Picture
+    moved: Picture
+    drawn: list[str]
 
 
 @dataclass(frozen=True)
@@ -23,31 +41,41 @@ class Preset:
         title: one line about it.
         stages: what happens, in this order.
         identity_share: share of pictures that come back untouched, so that a network learns to leave sharp ones alone.
+        movement: what happens before the stages, to a part of each picture or to the whole of it.
+        moving_share: share of the other pictures in which it does; in half of them nothing else happens.
     """
 
     name: str
     title: str
     stages: tuple[Stage, ...]
     identity_share: float = 0.0
+    movement: Stage | None = None
+    moving_share: float = 0.0
 
     def apply(self, truth: Picture, rng: np.random.Generator) -> Picture:
         """Returns a soft version of `truth`, (H, W, 3) uint8 RGB; a new array.
 
         The picture ends at its edges: blurs mirror it there. Cut a margin off both when that matters.
         """
-        return self.explain(truth, rng)[0]
+        return self.soften(truth, rng).soft
 
-    def explain(self, truth: Picture, rng: np.random.Generator) -> tuple[Picture, list[str]]:
-        """Returns what `apply` returns, and what was drawn, in a few characters for each stage."""
+    def soften(self, truth: Picture, rng: np.random.Generator) -> Softened:
+        """Returns what `apply` returns, and how it came about."""
         if self.identity_share and rng.random() < self.identity_share:
-            return truth.copy(), ["untouched"]
+            return Softened(truth.copy(), truth, ["untouched"])
         trace: list[str] = []
-        picture = run_all(self.stages, truth, rng, trace)
-        return (truth.copy() if picture is truth else picture), trace or ["untouched"]
+        moved, stages = truth, self.stages
+        if self.movement and rng.random() < self.moving_share:
+            moved = self.movement.run(truth, rng, trace)
+            stages = () if rng.random() < _NOTHING_ELSE_SHARE else stages
+        soft = run_all(stages, moved, rng, trace)
+        return Softened(soft.copy() if soft is truth else soft, moved, trace or ["untouched"])
 
     def describe(self) -> dict[str, str]:
         """Returns what the preset does by topic ("blur", "noise", "compression"...), in plain words for cards."""
         words = describe_all(self.stages)
+        if self.movement:
+            words |= {topic: f"{self.moving_share:.0%}: {said}" for topic, said in self.movement.describe().items()}
         if self.identity_share:
             words["untouched"] = f"{self.identity_share:.0%} of all"
         return words
@@ -183,5 +211,8 @@ _EVERYDAY = Preset(
     (OneOf(((0.8, Scene("levels", _LEVELS.stages)), (0.12, Scene("webcam", _WEBCAM.stages)), (0.08, Scene("complex", _COMPLEX.stages)))),),
     0.12,
 )
+_MOVING = Preset(
+    "moving", "everyday, where something moves in a third", _EVERYDAY.stages, _EVERYDAY.identity_share, Movement((2, 40)), moving_share=0.35
+)
 
-PRESETS = {preset.name: preset for preset in (*_published(), *_MIXED, _COMPLEX, _WEBCAM, _LEVELS, _EVERYDAY)}
+PRESETS = {preset.name: preset for preset in (*_published(), *_MIXED, _COMPLEX, _WEBCAM, _LEVELS, _EVERYDAY, _MOVING)}

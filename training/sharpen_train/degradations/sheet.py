@@ -34,8 +34,8 @@ def contact_sheet(
         part = detailed_part(picture, crop_px + 2 * _MARGIN_PX)
         cells = [_cell(part, [name, f"truth, {picture.shape[1]}x{picture.shape[0]}"], zoom, crop_px)]
         for column, preset in enumerate(preset for preset in presets for _ in range(samples)):
-            soft, drawn = preset.explain(part, np.random.default_rng([seed, number, column]))
-            cells.append(_cell(soft, [preset.name, ", ".join(drawn)], zoom, crop_px))
+            made = preset.soften(part, np.random.default_rng([seed, number, column]))
+            cells.append(_cell(made.soft, [preset.name, ", ".join(made.drawn)], zoom, crop_px))
         rows.append(np.hstack(cells))
     width = max(row.shape[1] for row in rows)
     return np.vstack([_filled(row, row.shape[0], width) for row in rows])

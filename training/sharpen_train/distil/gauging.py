@@ -63,7 +63,7 @@ def collect(data: Path, presets: Sequence[str], count: int, seed: int, workers: 
     seen = Examples(torch.empty(count, FEATURES), torch.empty(count, BANDS))
     with BatchStream(data, _InTurn(tuple(presets)), seed=seed, workers=workers) as stream:
         for batch, first in zip(stream.batches(0), range(0, count, BATCH), strict=False):
-            _look(batch.soft, batch.truth, seen, first)
+            _look(batch.soft, batch.truth if batch.moved is None else batch.moved, seen, first)
             progress(min(count, first + BATCH))
     return seen
 
@@ -76,9 +76,9 @@ def collect_unseen(dataset: Dataset, presets: Sequence[str], seed: int) -> Examp
     seen = Examples(torch.empty(count, FEATURES), torch.empty(count, BANDS))
     for number in range(count):
         truth = np.ascontiguousarray(truths[number // VARIANTS])
-        soft = find_preset(presets[number % len(presets)]).apply(truth, rng)
-        soft, truth = (np.ascontiguousarray(picture[inner, inner].transpose(2, 0, 1))[None] for picture in (soft, truth))
-        _look(soft, truth, seen, number)
+        made = find_preset(presets[number % len(presets)]).soften(truth, rng)
+        soft, moved = (np.ascontiguousarray(picture[inner, inner].transpose(2, 0, 1))[None] for picture in (made.soft, made.moved))
+        _look(soft, moved, seen, number)
     return seen
 
 
@@ -92,13 +92,13 @@ class _InTurn:
         return Draw(CROP_PX, BATCH, self.presets[step % len(self.presets)])
 
 
-def _look(soft: NDArray[np.uint8], truth: NDArray[np.uint8], seen: Examples, first: int) -> None:
-    """Writes what a gauge sees of soft pictures, (N, 3, H, W) uint8, and what made them soft: from example `first` on, where there is room.
+def _look(soft: NDArray[np.uint8], moved: NDArray[np.uint8], seen: Examples, first: int) -> None:
+    """Writes what a gauge sees of soft pictures, (N, 3, H, W) uint8, and what softened them besides movement, from `first` on.
 
     All examples lie in one piece of memory: thousands of small ones, left between large temporary ones, had taken 22 GB.
     """
     rows = slice(first, first + len(soft))
-    floats = (torch.from_numpy(pictures).float() / 255 for pictures in (soft, truth))
+    floats = (torch.from_numpy(pictures).float() / 255 for pictures in (soft, moved))
     for kept, new in ((seen.traces, traces_of(soft)), (seen.mtf, transfer.measure(*floats))):
         room = kept[rows]
         room.copy_(new[: len(room)])

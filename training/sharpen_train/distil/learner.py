@@ -148,19 +148,20 @@ class Learner:
         """Returns the loss of some examples of a batch, (N,)."""
         wide = self._floats(batch.soft[chosen]), self._floats(batch.truth[chosen])  # each (N, 3, P, P) in [0, 1]
         soft, truth = (_middle(pictures, plan.patch_px) for pictures in wide)
+        softened = wide if batch.moved is None else (wide[0], self._floats(batch.moved[chosen]))
         teacher, has_teacher = None, None
         if batch.teacher is not None:
             teacher = _middle(self._floats(batch.teacher[chosen]), plan.patch_px)
             has_teacher = torch.from_numpy(batch.has_teacher[chosen]).to(self._ranks.device)
         elif self.teacher is not None and plan.alpha < 1:
-            teacher = self._ask_teacher(soft, wide)
+            teacher = self._ask_teacher(soft, softened)
         loss_of_gauge: Tensor | float = 0.0
         network = self.network
         if not _guided(network):
             with self._autocast():
                 result = self._model(soft)
         else:
-            mtf = transfer.measure(*wide)
+            mtf = transfer.measure(*softened)
             reading = network.gauge(traces_of(batch.soft[chosen]).to(self._ranks.device))
             with self._autocast():
                 result = self._model(soft, transfer.told(mtf, reading[0].detach()))
@@ -168,13 +169,13 @@ class Learner:
         mask = self._config.distil.mask_harm
         return loss_of_gauge + distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, plan.alpha, mask_harm=mask)
 
-    def _ask_teacher(self, soft: Tensor, wide: tuple[Tensor, Tensor]) -> Tensor:
+    def _ask_teacher(self, soft: Tensor, softened: tuple[Tensor, Tensor]) -> Tensor:
         """A guided teacher is told the true MTF: what it knows and its student does not is what it has to give, even to its own likeness.
 
         Distillation of privileged information (Lopez-Paz et al., ICLR 2016).
         """
         assert self.teacher is not None
-        known = (transfer.measure(*wide),) if _guided(self.teacher) else ()
+        known = (transfer.measure(*softened),) if _guided(self.teacher) else ()
         with torch.inference_mode(), self._autocast():
             answer = self.teacher(soft, *known).float().clamp(0, 1)
         return answer.clone()  # what is made in inference mode must not meet gradients
