@@ -38,6 +38,8 @@ Precision = Literal["f32", "bf16", "f16", "int8"]
 GRAPHS: dict[Precision, str] = {"f32": "model", "bf16": "model", "f16": "model-f16", "int8": "model-int8"}
 """The files that OpenVINO reads for each precision, without the suffixes .xml and .bin."""
 
+_HARMLESS_DB, _HARMLESS_AT_WORST_DB = 0.05, 0.3
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,6 +97,11 @@ class Quantisation(_Strict):
     pictures: int = Field(ge=1)
     sharp_db: float | None = None
     sharp_db_float: float | None = None
+
+    @property
+    def harmless(self) -> bool:
+        """Whether nobody would tell: what is lost is next to nothing on average, and little on the picture that suffers most."""
+        return self.psnr_loss_db <= _HARMLESS_DB and self.worst_psnr_loss_db <= _HARMLESS_AT_WORST_DB
 
 
 class Manifest(_Strict):

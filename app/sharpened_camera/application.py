@@ -41,7 +41,7 @@ class SessionRequest:
         model: name or folder, never replaced by another one; None takes the best one that this machine can hold, or the default where
             every frame is taken.
         engine: "auto" or an engine's name.
-        precision: what to compute in; None leaves it to the engine.
+        precision: what to compute in; None takes the lightest for the processor that costs the picture next to nothing.
         strength: 0 (untouched) to 1.
         crispness: how much to raise the contrast of fine detail besides, 0 to 1; None is the usual.
         mirror: whether the picture is flipped left to right.
@@ -137,7 +137,7 @@ class Session:
         )
 
     def _engine(self) -> Engine:
-        self.engine = self.engine or select_engine(self.request.engine, self.threads, self.request.precision)
+        self.engine = self.engine or select_engine(self.request.engine, self.threads, self.request.precision, light=True)
         return self.engine
 
     def _restorer_for(self, model: Model, size: Size) -> Restorer:

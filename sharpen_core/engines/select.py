@@ -9,10 +9,10 @@ from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.errors import EngineUnavailable
 from sharpen_core.machine import usable_cores
 
-ENGINES: dict[str, Callable[[int, Precision | None], Engine]] = {
-    "openvino": OpenVINOEngine,
-    "onnxruntime": OnnxRuntimeEngine,
-    "identity": lambda threads, precision: IdentityEngine(),  # noqa: ARG005  (it computes nothing)
+ENGINES: dict[str, Callable[[int, Precision | None, bool], Engine]] = {
+    "openvino": lambda threads, precision, light: OpenVINOEngine(threads, precision, light=light),
+    "onnxruntime": lambda threads, precision, light: OnnxRuntimeEngine(threads, precision),  # noqa: ARG005  (it has no 8 bits)
+    "identity": lambda threads, precision, light: IdentityEngine(),  # noqa: ARG005  (it computes nothing)
 }
 AUTOMATIC = ("openvino", "onnxruntime")
 
@@ -28,13 +28,14 @@ def default_threads(cpu: float = 0.5) -> int:
     return max(min(2, usable), int(cpu * usable))
 
 
-def select_engine(name: str = "auto", threads: int | None = None, precision: Precision | None = None) -> Engine:
+def select_engine(name: str = "auto", threads: int | None = None, precision: Precision | None = None, *, light: bool = False) -> Engine:
     """Returns the engine called `name`; for "auto" the first of OpenVINO and ONNX Runtime that works here.
 
     Args:
         name: "auto" or one of `ENGINES`.
         threads: CPU threads for one inference; None takes `default_threads`.
         precision: what to compute in; None leaves it to the engine.
+        light: where it is left to the engine, spare the processor wherever that costs the picture next to nothing.
 
     Raises:
         EngineUnavailable: there is no such engine, it is not installed, or it does not compute in that precision.
@@ -43,11 +44,11 @@ def select_engine(name: str = "auto", threads: int | None = None, precision: Pre
     if name != "auto":
         if name not in ENGINES:
             raise EngineUnavailable(f"there is no engine '{name}'", f"Choose one of: auto, {', '.join(ENGINES)}.")
-        return ENGINES[name](count, precision)
+        return ENGINES[name](count, precision, light)
     reasons: list[str] = []
     for candidate in AUTOMATIC:
         try:
-            return ENGINES[candidate](count, precision)
+            return ENGINES[candidate](count, precision, light)
         except EngineUnavailable as error:
             reasons.append(error.message)
     hint = f"Leave out --precision {precision}, or install an engine with: pip install openvino" if precision else ""

@@ -76,7 +76,7 @@ def _inside(model: Model, picture: Pixels, options: BenchOptions) -> tuple[list[
     Returns:
         Milliseconds of the network, of the rest, and what ran.
     """
-    engine = _StoppedEngine(select_engine("auto", options.threads))
+    engine = _StoppedEngine(select_engine("auto", options.threads, light=True))
     restorer = Restorer(model, engine, Size.of(picture))
     rest_ms: list[float] = []
     network_ms: list[float] = []

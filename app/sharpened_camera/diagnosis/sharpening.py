@@ -37,7 +37,7 @@ def check_models(_: Computer) -> list[Finding]:
 
 def _engine(name: str) -> Finding:
     try:
-        restorer = Restorer(find_family()[-1], select_engine(name), _TRIAL)
+        restorer = Restorer(find_family()[-1], select_engine(name, light=True), _TRIAL)
     except ModelError:
         return UNTRIED.found(name=name)
     except SharpenError as error:

@@ -1,3 +1,4 @@
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sharpen_core.engines.openvino import OpenVINOEngine
 from sharpen_core.engines.select import default_threads, select_engine
 from sharpen_core.errors import EngineCompileFailed, EngineUnavailable, ModelCorrupt, ModelIncompatible
 from sharpen_core.frame import Size
-from sharpen_core.model_store import FileEntry, Model, find_model, list_models
+from sharpen_core.model_store import FileEntry, Model, Quantisation, find_model, list_models
 from sharpen_core.specialists import fitting
 
 REAL: dict[str, Callable[[], Engine]] = {
@@ -91,6 +92,26 @@ def test_low_precision_is_not_used_for_a_model_that_does_not_promise_it() -> Non
     for precision in ("f16", "int8"):
         with pytest.raises(ModelIncompatible, match=f"the model 'fast' has no {precision}. It has: f32$"):
             OpenVINOEngine(threads=1, precision=precision).compile(unchecked, Size(32, 32))
+
+
+def quantised(psnr_loss_db: float, worst_psnr_loss_db: float) -> Model:
+    """`fast`, whose 8 bits were measured to cost so much."""
+    model = find_model("fast")
+    cost = Quantisation(method="", psnr_loss_db=psnr_loss_db, worst_psnr_loss_db=worst_psnr_loss_db, pictures=32)
+    return Model(model.folder, model.manifest.model_copy(update={"int8": cost}))
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="8 bits were measured to pay on x86 alone")
+def test_light_is_8_bits_where_they_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, dear = Size(32, 32), OpenVINOEngine(threads=1).compile(find_model("fast"), Size(32, 32)).precision
+    light = OpenVINOEngine(threads=1, light=True)
+    assert light.compile(quantised(-0.02, 0.2), size).precision == "int8"
+    assert light.compile(quantised(0.1, 0.2), size).precision == dear, "too much on average"
+    assert light.compile(quantised(0.0, 0.7), size).precision == dear, "too much for one picture"
+    assert OpenVINOEngine(threads=1, precision="f32", light=True).compile(quantised(0.0, 0.0), size).precision == "f32"
+    assert light.fingerprint != OpenVINOEngine(threads=1).fingerprint, "their times are not each other's"
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert OpenVINOEngine(threads=1, light=True).compile(quantised(0.0, 0.0), size).precision == dear
 
 
 @pytest.mark.parametrize("precision", ["f16", "int8"])
@@ -188,7 +209,7 @@ def test_engines_are_chosen_by_name_or_automatically(monkeypatch: pytest.MonkeyP
     with pytest.raises(EngineUnavailable, match=r"ONNX Runtime computes in f32, not in int8.*--engine openvino"):
         select_engine("onnxruntime", precision="int8")
 
-    def missing(threads: int, precision: Precision | None) -> Engine:
+    def missing(threads: int, precision: Precision | None, light: bool) -> Engine:
         raise EngineUnavailable("OpenVINO is not installed")
 
     monkeypatch.setitem(__import__("sharpen_core.engines.select", fromlist=["ENGINES"]).ENGINES, "openvino", missing)

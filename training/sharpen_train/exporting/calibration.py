@@ -14,7 +14,7 @@ from sharpen_train.errors import DataError
 
 CROP_PX = 256
 LEAST_CROP_PX = 64
-CALIBRATE, HELD_OUT = 64, 32
+CALIBRATE, HELD_OUT = 192, 64
 LEAST = 4
 FLAT = 4.0  # standard deviation in 1/255 below which a crop says nothing
 
