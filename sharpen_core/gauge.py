@@ -32,10 +32,10 @@ CROP_PX = 256
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.06 on average
-CAUTION = 0.5
+CAUTION = 0.4
 """How much of the regressor's doubt is added to what is told: a picture comes to harm when it is taken to be softer than it is, and is
 only sharpened less when it is taken to be sharper."""
-SOFT_UP_TO, SHARP_FROM = 0.96, 0.985
+SOFT_UP_TO, SHARP_FROM = 0.95, 0.975
 """Mean MTF up to which a network's result is taken as it is, and from which on the frame is: there is nothing to undo, and what a network
 would do is the rare pixel that it gets wrong. The published level `low` is told as 0.94 at most, sharp screens as 0.99."""
 
