@@ -38,7 +38,7 @@ Precision = Literal["f32", "bf16", "f16", "int8"]
 GRAPHS: dict[Precision, str] = {"f32": "model", "bf16": "model", "f16": "model-f16", "int8": "model-int8"}
 """The files that OpenVINO reads for each precision, without the suffixes .xml and .bin."""
 
-_HARMLESS_DB, _HARMLESS_AT_WORST_DB = 0.05, 0.3
+_HARMLESS_DB, _HARMLESS_AT_WORST_DB = 0.1, 0.5
 
 
 class _Strict(BaseModel):
