@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import check
 
-from sharpen_train.degradations.optics import disk_kernel, gaussian_kernel
+from sharpen_train.degradations.optics import convolve, disk_kernel, gaussian_kernel
 
 
 @given(st.floats(0.1, 4), st.floats(0.3, 2), st.floats(1, 2), st.floats(0, 3.2))
@@ -32,3 +32,8 @@ def test_a_gaussian_is_wider_along_its_angle() -> None:
     steps = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
     across, along = ((kernel.sum(axis) * steps**2).sum() ** 0.5 for axis in (1, 0))
     assert along / across == pytest.approx(2, rel=0.1)
+
+
+def test_a_flat_picture_stays_flat() -> None:
+    flat = np.full((20, 30, 3), (10, 128, 250), np.uint8)
+    np.testing.assert_array_equal(convolve(flat, disk_kernel(2.3)), flat)
