@@ -295,8 +295,11 @@ def test_unknown_model_and_engine(clip: Path) -> None:
 def test_a_corrupt_model(clip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bad"
     shutil.copytree(find_model("fast").folder, folder)
-    (folder / "model-2.bin").write_bytes(b"0" * 100)
-    assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "model-2.bin")
+    for precision, graph in (("f32", "model-2.bin"), ("int8", "model-int8-2.bin")):
+        (folder / graph).write_bytes(b"0" * 100)
+        arguments = ("--camera", clip, "--output", "none", "--model", folder, "--precision", precision)
+        assert_one_clear_line(run("run", *arguments), 42, graph)
+    assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "-2.bin")
     (folder / MANIFEST).write_text("{", encoding="utf-8")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", folder), 42, "manifest")
     assert_one_clear_line(run("run", "--camera", clip, "--output", "none", "--model", tmp_path), 41, str(tmp_path))

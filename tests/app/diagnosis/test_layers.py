@@ -473,7 +473,7 @@ def test_a_camera_that_starts_too_slowly_is_left_alone(bench):
 
 
 def test_an_engine_that_does_not_work(bench, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise EngineUnavailable("openvino is not installed", "Install it")
 
     monkeypatch.setattr(sharpening, "select_engine", refuse)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which 
 # Chromium reads commands from descriptor 3 and writes answers to 4.
 PLACE_PIPES = "import os, sys; a, b = map(os.dup, map(int, sys.argv[1:3])); c, d = os.dup(a), os.dup(b)\n"
 PLACE_PIPES += "os.dup2(c, 3); os.dup2(d, 4); os.execv(sys.argv[3], sys.argv[3:])"
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
 
 
 class Browser:
