@@ -73,7 +73,7 @@ def window() -> None:
 
 def tiles() -> None:
     """What the tile size costs: the default in `tiling.TILE_WORKING_BYTES` is chosen from this."""
-    model, engine = find_model(None), select_engine("auto", default_threads())
+    model, engine = find_model(None), select_engine("auto", default_threads(), light=True)
     table = Table("size", *map(str, BUDGETS_MB), title="ms per frame by working memory of a tile, MiB (tiles in brackets)")
     for size in SIZES:
         picture = chart(size)

@@ -62,7 +62,7 @@ def _seen_by_webcam(pixels: Pixels, sigma: float, random: np.random.Generator) -
 
 def measure(clip: Path, arguments: argparse.Namespace) -> dict[str, object]:
     """Runs one clip; optionally saves the frames with the worst cells."""
-    engine, model = select_engine(arguments.engine, arguments.threads), find_model(arguments.model)
+    engine, model = select_engine(arguments.engine, arguments.threads, light=True), find_model(arguments.model)
     frames = read(clip, arguments)
     size = Size.of(first := next(frames))
     whole, reusing = Restorer(model, engine, size), Restorer(model, engine, size, reuse=True)
