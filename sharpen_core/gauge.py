@@ -32,9 +32,14 @@ CROP_PX = 256
 _MOST_CROPS = 12
 _MEMORY = 0.9  # how much of what was known stays at every reading of one more part
 STEP = 0.05  # of the MTF, in any band; the regressor itself is off by 0.04 on average
-CAUTION = 0.45
-"""How much of the regressor's doubt is added to what is told: a picture comes to harm when it is taken to be softer than it is, and is
-only sharpened less when it is taken to be sharper."""
+CAUTION = (0.3, 0.45)
+"""How much of the regressor's doubt is added to what is told of a frame that is soft for sure, and of one that may be sharp: a picture
+comes to harm when it is taken to be softer than it is, and is only sharpened less when it is taken to be sharper."""
+SOFT_FOR_SURE, MAYBE_SHARP = 0.55, 0.8
+"""Mean MTF up to which the one holds, and from which on the other does."""
+LEAN = 6.0
+"""How much more the sharper parts of a frame count: by a factor of e for a sixth of the MTF. A lens dims all of a frame alike; what
+else softens parts of it, a wall out of focus, a hand that moves, skin without detail, is not to be undone."""
 SOFT_UP_TO, SHARP_FROM = 0.95, 0.975
 """Mean MTF up to which a network's result is taken as it is, and from which on the frame is: there is nothing to undo, and what a network
 would do is the rare pixel that it gets wrong. The published level `low` is told as 0.94 at most, sharp screens as 0.99."""
@@ -101,14 +106,15 @@ class Gauge:
 
     def read_whole(self, pixels: Pixels) -> Floats:
         """Returns what to tell of the MTF, (BANDS,), of a picture (H, W, 3) uint8 RGB of any size, from parts all over it."""
-        summary = Summary(1)
-        for part in _parts(pixels, _MOST_CROPS):
-            summary.take(0, self.read(part), stays=1.0)
+        parts = _parts(pixels, _MOST_CROPS)
+        summary = Summary(len(parts))
+        for index, part in enumerate(parts):
+            summary.take(index, self.read(part), stays=1.0)
         return summary.told()
 
 
 class Summary:
-    """Readings of several parts of a picture, each weighted by how sure it is.
+    """Readings of several parts of a picture, each weighted by how sure and how sharp it is.
 
     Args:
         parts: how many.
@@ -124,8 +130,13 @@ class Summary:
 
     def told(self) -> Floats:
         """Returns the mean of all readings, (BANDS,), and `CAUTION` times their doubt more."""
-        weight = self._weight.sum(axis=0)
-        return self._mtf.sum(axis=0) / weight + CAUTION * np.sqrt(self._count.sum(axis=0) / weight)
+        read = self._count.any(axis=1)
+        mtf, weight = self._mtf[read] / self._weight[read], self._weight[read]
+        sharpness = mtf.mean(axis=1, keepdims=True)
+        lean = weight * np.exp(LEAN * (sharpness - sharpness.max()))
+        known = (lean * mtf).sum(axis=0) / lean.sum(axis=0)
+        caution = np.float32(np.interp(known.mean(), (SOFT_FOR_SURE, MAYBE_SHARP), CAUTION))
+        return known + caution * np.sqrt(self._count[read].sum(axis=0) / weight.sum(axis=0))
 
 
 def _parts(pixels: Pixels, most: int) -> list[Pixels]:

@@ -51,7 +51,7 @@ class Restorer:
         gauge = model.gauge()
         self._gauge = FrameGauge(gauge) if gauge else None
         self._mtf: Floats | None = None
-        self._crispener = Crispener(size)
+        self._crispener = Crispener(size, engine.threads)
         self._specialists = Specialists(model, lambda chosen, shape, users: engine.compile(chosen, shape, users=users), wait=not prompt)
         self._network = self._compiled(self.plan.tile)
         self.precision: Precision = self._network.precision

@@ -20,8 +20,8 @@ SIZE = Size(240, 320)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def crispener(size: Size = SIZE, crispness: float = 1.0) -> Crispener:
-    made = Crispener(size)
+def crispener(size: Size = SIZE, crispness: float = 1.0, threads: int = 1) -> Crispener:
+    made = Crispener(size, threads)
     made.crispness = crispness
     return made
 
@@ -107,9 +107,10 @@ def test_black_bars_do_not_count_as_quiet() -> None:
     assert abs(made[0].core - made[1].core) <= 1
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("size", [Size(1, 1), Size(7, 900), Size(720, 1280), Size(1080, 1920), Size(2000, 3)])
-def test_strips_cannot_be_seen(size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame, made = scene(size), crispener(size)
+def test_strips_cannot_be_seen(size: Size, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, made = scene(size), crispener(size, threads=threads)
     strips = made.apply(frame)
     monkeypatch.setattr(crispness, "_STRIP_PX", 10**9)
     np.testing.assert_array_equal(strips, made.apply(frame))

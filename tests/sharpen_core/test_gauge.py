@@ -6,7 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen_core.frame import Size
-from sharpen_core.gauge import BANDS, CAUTION, CROP_PX, SHARP_FROM, SOFT_UP_TO, FrameGauge, Gauge, Reading, Summary, share_to_add
+from sharpen_core.gauge import (
+    BANDS,
+    CAUTION,
+    CROP_PX,
+    LEAN,
+    MAYBE_SHARP,
+    SHARP_FROM,
+    SOFT_FOR_SURE,
+    SOFT_UP_TO,
+    FrameGauge,
+    Gauge,
+    Reading,
+    Summary,
+    share_to_add,
+)
 from sharpen_core.traces import FEATURES, GRID_PX
 from tests.helpers.pictures import scene
 
@@ -25,9 +39,19 @@ def summary(*readings: tuple[float, float]) -> np.ndarray:
     return whole.told()
 
 
-def test_sure_readings_count_more() -> None:
-    doubt = (2 / (1 / 0.01 + 1 / 0.03)) ** 0.5
-    np.testing.assert_allclose(summary((0, 0.01), (1, 0.03)), 0.25 + CAUTION * doubt, rtol=1e-5)
+def test_sure_and_sharp_readings_count_more() -> None:
+    low, high = 0.3, 0.4
+    weights = np.array([1 / 0.01, 1 / 0.03])
+    doubt = (2 / weights.sum()) ** 0.5
+    leaning = weights * (1, np.exp(LEAN * (high - low)))
+    expected = np.average((low, high), weights=leaning) + CAUTION[0] * doubt
+    np.testing.assert_allclose(summary((low, 0.01), (high, 0.03)), expected, rtol=1e-4)
+
+
+def test_parts_that_something_else_softened_count_less() -> None:
+    even, one_is_soft = summary((0.5, 0.01), (0.5, 0.01)), summary((0.5, 0.01), (0.1, 0.01))
+    assert ((even - one_is_soft) < 0.2 * 0.5).all()
+    assert (one_is_soft < even).all()
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-4, 1)), min_size=1, max_size=5))
@@ -37,11 +61,18 @@ def test_in_doubt_a_picture_is_taken_to_be_sharper(readings: list[tuple[float, f
     assert (surer > min(mtf for mtf, _ in readings)).all()
 
 
+def test_the_doubt_counts_more_where_a_picture_may_be_sharp() -> None:
+    for mtf, caution in ((0.2, CAUTION[0]), (SOFT_FOR_SURE, CAUTION[0]), (MAYBE_SHARP, CAUTION[1]), (1, CAUTION[1])):
+        np.testing.assert_allclose(summary((mtf, 0.04)), mtf + caution * 0.2, rtol=1e-5)
+    between = summary(((SOFT_FOR_SURE + MAYBE_SHARP) / 2, 0.04)) - (SOFT_FOR_SURE + MAYBE_SHARP) / 2
+    np.testing.assert_allclose(between, sum(CAUTION) / 2 * 0.2, rtol=1e-5)
+
+
 def test_of_what_was_read_before_so_much_stays() -> None:
     whole, ones = Summary(1), np.ones(BANDS, np.float32)
-    for mtf in (0, 1):
+    for mtf in (0, 0.5):
         whole.take(0, Reading(mtf * ones, 0.04 * ones), stays=0.25)
-    np.testing.assert_allclose(whole.told(), 0.8 + CAUTION * 0.2, rtol=1e-5)
+    np.testing.assert_allclose(whole.told(), 0.4 + CAUTION[0] * 0.2, rtol=1e-5)
 
 
 def test_a_gauge_survives_its_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
     clip = ClipCamera(make_scene(options.scratch, MOVING, size), paced=False)
     clip.open()
     try:
-        around = race(_steps_around(picture, clip), most_rounds=4 * options.rounds, most_s=options.most_s, least_rounds=3)
+        around = race(_steps_around(picture, clip, options.threads), most_rounds=4 * options.rounds, most_s=options.most_s, least_rounds=3)
     finally:
         clip.close()
     network_ms, assemble_ms, label = _inside(model, picture, options)
@@ -53,11 +53,11 @@ def measure_stages(options: BenchOptions, progress: Progress) -> Iterator[StageR
         yield StageRow(stage, str(size), timing.median_ms, timing.p95_ms, timing.runs)
 
 
-def _steps_around(picture: Pixels, clip: ClipCamera) -> dict[str, Callable[[], object]]:
+def _steps_around(picture: Pixels, clip: ClipCamera, threads: int) -> dict[str, Callable[[], object]]:
     """The steps before and after the network, as the adapters of cameras and outputs do them."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _WEBCAM_JPEG_QUALITY])[1]
-    crispener = Crispener(Size.of(picture))
+    crispener = Crispener(Size.of(picture), threads)
     crispener.crispness = USUAL_CRISPNESS
     even: Pixels = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
     return {

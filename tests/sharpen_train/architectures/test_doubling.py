@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen_train.architectures.doubling import Doubling, RowDoubling
-from sharpen_train.architectures.nafnet_tiny import NafnetTiny
+from sharpen_train.architectures.nafnet_unet import NafnetUnet
 from sharpen_train.architectures.two_scale import TwoScale
 
 SIZES = st.integers(1, 5)
@@ -35,6 +35,6 @@ def test_going_to_rows_and_back_changes_nothing(channels: int, height: int, widt
 def test_weights_keep_the_names_and_shapes_of_the_convolutions_they_were() -> None:
     two_scale = TwoScale(8, 16, 1).state_dict()
     assert (two_scale["up.weight"].shape, two_scale["up.bias"].shape) == ((32, 16, 1, 1), (32,))
-    tiny = NafnetTiny(4, (8, 16), ((1,),), (1,), ((1,),), guided=False).state_dict()
-    shapes = {name: tuple(tiny[f"{name}.weight"].shape) for name in ("ups.0", "gate", "shift")}
+    unet = NafnetUnet(4, (8, 16), ((1,),), (1,), ((1,),), guided=False).state_dict()
+    shapes = {name: tuple(unet[f"{name}.weight"].shape) for name in ("ups.0", "gate", "shift")}
     assert shapes == {"ups.0": (32, 16, 1, 1), "gate": (16, 8, 1, 1), "shift": (16, 8, 1, 1)}

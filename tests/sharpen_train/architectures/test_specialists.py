@@ -8,6 +8,7 @@ from sharpen_train.architectures import build
 from sharpen_train.architectures.specialists import HEAVY, MEDIUM, Specialists
 from sharpen_train.distil import checkpoint
 from sharpen_train.distil.restore import start_from
+from sharpen_train.errors import CheckpointError
 
 TRIO = "guided-lean-16-32x4-trio"
 
@@ -49,11 +50,11 @@ def test_only_who_saw_a_picture_learns_from_it() -> None:
 
 def test_they_are_counted_as_one() -> None:
     assert build(TRIO).size == build("guided-lean-16-32x4").size
-    assert build("nafnet-tiny-duo").halo_px == build("nafnet-tiny").halo_px
+    assert build("nafnet-tiny-trio").halo_px == build("nafnet-tiny").halo_px
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", [TRIO, "nafnet-tiny-duo"])
+@pytest.mark.parametrize("name", [TRIO, "nafnet-tiny-trio"])
 def test_the_form_that_runs_gives_the_same(name: str) -> None:
     network, pictures, mtf = specialists(name), torch.rand(2, 3, 32, 32), told(0.2, 0.9)
     torch.testing.assert_close(network.deploy()(pictures, mtf), network(pictures, mtf), atol=1e-4, rtol=1e-3)
@@ -75,3 +76,20 @@ def test_they_begin_as_copies_of_one_network_or_as_what_they_were(tmp_path) -> N
     path.write_bytes(checkpoint.weights_to_bytes(specialists().state_dict()))
     start_from(path, network)
     assert all(torch.equal(value, specialists().state_dict()[name]) for name, value in network.state_dict().items())
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("small", "large"), [("guided-16-32x6", "nafnet-tiny"), ("guided-16-32x6-trio", "nafnet-tiny-trio")])
+def test_gated_blocks_are_added_to_a_trained_network_without_changing_what_it_does(small: str, large: str, tmp_path) -> None:
+    begun, network, path = stirred(small), build(large).eval(), tmp_path / "small.safetensors"
+    path.write_bytes(checkpoint.weights_to_bytes(begun.state_dict()))
+    start_from(path, network)
+    pictures, mtf = torch.rand(2, 3, 32, 48), told(0.2, 0.9)
+    assert torch.equal(network(pictures, mtf), begun(pictures, mtf))
+
+
+def test_a_network_without_the_plain_one_in_it_is_refused(tmp_path) -> None:
+    path = tmp_path / "unet.safetensors"
+    path.write_bytes(checkpoint.weights_to_bytes(build("nafnet-unet").state_dict()))
+    with pytest.raises(CheckpointError, match="unet"):
+        start_from(path, build("nafnet-tiny"))

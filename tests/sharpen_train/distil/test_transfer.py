@@ -42,12 +42,13 @@ def test_a_surer_reading_costs_less_only_if_it_is_right() -> None:
     assert transfer.misreading(wrong, unsure, truth) < transfer.misreading(wrong, sure, truth)
 
 
-def test_a_student_is_told_the_truth_nearly_or_what_was_read() -> None:
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_student_is_told_the_truth_nearly_or_what_was_read(share: float) -> None:
     torch.manual_seed(0)
-    mtf, reading = torch.full((500, BANDS), 0.6), torch.full((500, BANDS), 0.1)
-    told = transfer.told(mtf, reading)
+    mtf, reading = torch.full((2000, BANDS), 0.6), torch.full((2000, BANDS), 0.1)
+    told = transfer.told(mtf, reading, share)
     read = (told == reading).all(1)
-    assert 200 < int(read.sum()) < 300
+    assert abs(float(read.float().mean()) - (1 - share)) < 0.05
     off = told[~read] - 0.6
     assert float(off.mean().abs()) < 0.01
     assert 0.03 < float(off.std()) < 0.12

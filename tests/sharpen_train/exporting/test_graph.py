@@ -19,6 +19,7 @@ from sharpen_train.architectures.encoder_decoder import EncoderDecoder
 from sharpen_train.architectures.mini_unet import MiniUNet
 from sharpen_train.architectures.nafnet import NAFNet
 from sharpen_train.architectures.nafnet_tiny import NafnetTiny
+from sharpen_train.architectures.nafnet_unet import NafnetUnet
 from sharpen_train.architectures.plain import Plain
 from sharpen_train.architectures.restormer import Restormer
 from sharpen_train.architectures.simple_nafnet import SimpleNAFNet
@@ -33,7 +34,8 @@ from sharpen_train.exporting.graph import ByteContract, count_working_bytes, dep
 SMALL: dict[str, Callable[[], Network]] = {
     "plain": lambda: Plain(8, 1),
     "two-scale": lambda: TwoScale(8, 8, 1),
-    "nafnet-tiny": lambda: NafnetTiny(8, (8, 8), ((3,),), (3,), ((1,),), guided=False),
+    "nafnet-tiny": lambda: NafnetTiny(8, 8, before=1, after=1, width=8, kernels=(3,), guided=False),
+    "nafnet-unet": lambda: NafnetUnet(8, (8, 8), ((3,),), (3,), ((1,),), guided=False),
     "nafnet": lambda: NAFNet(8, (1, 1), 1, (1, 1)),
     "restormer": lambda: Restormer(8, (1, 1, 1, 1), 0, (1, 2, 2, 2)),
     "mini-unet": lambda: MiniUNet(4, 2),

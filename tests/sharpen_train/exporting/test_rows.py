@@ -16,6 +16,7 @@ from sharpen_core.frame import Size
 from sharpen_train.architectures.base import HalfSizeNetwork
 from sharpen_train.architectures.doubling import Doubling
 from sharpen_train.architectures.nafnet_tiny import NafnetTiny
+from sharpen_train.architectures.nafnet_unet import NafnetUnet
 from sharpen_train.architectures.plain import Plain
 from sharpen_train.architectures.two_scale import TwoScale
 from sharpen_train.exporting.graph import ByteContract, graph_form, write_graphs
@@ -24,7 +25,8 @@ from sharpen_train.exporting.rows import RowContract
 SMALL: dict[str, Callable[[], HalfSizeNetwork]] = {
     "plain": lambda: Plain(8, 1),
     "two-scale": lambda: TwoScale(8, 16, 1),
-    "nafnet-tiny": lambda: NafnetTiny(8, (16, 16), ((3,),), (1,), ((3,),), guided=False),
+    "nafnet-tiny": lambda: NafnetTiny(8, 16, before=1, after=1, width=16, kernels=(3,), guided=False),
+    "nafnet-unet": lambda: NafnetUnet(8, (16, 16), ((3,),), (1,), ((3,),), guided=False),
 }
 
 

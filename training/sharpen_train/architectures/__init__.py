@@ -14,6 +14,7 @@ from sharpen_train.architectures.encoder_decoder import EncoderDecoder
 from sharpen_train.architectures.mini_unet import MiniUNet
 from sharpen_train.architectures.nafnet import NAFNet
 from sharpen_train.architectures.nafnet_tiny import nafnet_tiny
+from sharpen_train.architectures.nafnet_unet import nafnet_unet
 from sharpen_train.architectures.plain import Plain
 from sharpen_train.architectures.restormer import Restormer
 from sharpen_train.architectures.simple_nafnet import SimpleNAFNet
@@ -27,8 +28,9 @@ _BALANCED = partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs
 ARCHITECTURES: dict[str, Callable[[], Network]] = {
     # students made to run on a CPU
     "nafnet-tiny": nafnet_tiny,
-    "nafnet-tiny-duo": partial(Specialists, nafnet_tiny, (HEAVY,)),
-    "nafnet-tiny-blind": partial(nafnet_tiny, guided=False),
+    "nafnet-tiny-trio": partial(Specialists, nafnet_tiny, (HEAVY, MEDIUM)),
+    "nafnet-unet": nafnet_unet,
+    "nafnet-unet-blind": partial(nafnet_unet, guided=False),
     "plain-16x4": partial(Plain, channels=16, body_convs=4),
     "plain-32x2": partial(Plain, channels=32, body_convs=2),
     "plain-32x4": partial(Plain, channels=32, body_convs=4),

@@ -1,7 +1,7 @@
 """What every trainable network offers to the loop and to the exporter."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,10 @@ class Network(nn.Module):
     def size(self) -> int:
         """Number of weights that work at every pixel: all but those of a gauge."""
         return sum(weight.numel() for name, weight in self.named_parameters() if not name.startswith("gauge."))
+
+    def adapted(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Returns weights to begin with as this network's own: they may be those of a network that it is built on."""
+        return dict(weights)
 
     def deploy(self) -> "Network":
         """Returns a copy in the form that runs fastest; it computes the same function in evaluation mode."""

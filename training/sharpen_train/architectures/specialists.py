@@ -91,10 +91,13 @@ class Specialists(Network):
         network.members = nn.ModuleList(member.for_bytes() for member in network.networks)
         return network
 
-    def spread(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Returns the weights of a single network as those of all members and the gauge; weights of specialists stay what they are."""
-        if any(name.startswith("members.") for name in weights):
-            return dict(weights)
+    def adapted(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Network.adapted`: they may all begin as copies of a single network."""
         shared = {name: tensor for name, tensor in weights.items() if name.startswith("gauge.")}
-        own = {name: tensor for name, tensor in weights.items() if name not in shared}
-        return shared | {f"members.{number}.{name}": tensor for number in range(len(self.members)) for name, tensor in own.items()}
+        result = dict(shared)
+        for number, member in enumerate(self.networks):
+            prefix = f"members.{number}."
+            own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+            own = own or {name: tensor for name, tensor in weights.items() if name not in shared}
+            result |= {prefix + name: tensor for name, tensor in member.adapted(own).items()}
+        return result

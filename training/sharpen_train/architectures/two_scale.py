@@ -41,7 +41,12 @@ class TwoScale(HalfSizeNetwork):
         """See `HalfSizeNetwork.features`."""
         fine = F.relu(self.fine_in(F.relu(y)))  # (N, F, H/2, W/2)
         coarse = F.relu(hinted(self.down(fine), hints, 0))  # (N, C, H/4, W/4)
-        for conv in self.coarse:
-            coarse = F.relu(conv(coarse))
+        coarse = self.deepen(coarse, hints)
         fine = F.relu(self.up.back(self.up.view(fine) + self.up(coarse)))
         return F.relu(self.fine_out(fine))
+
+    def deepen(self, coarse: Tensor, hints: Sequence[Tensor]) -> Tensor:  # noqa: ARG002  (for what is built on it)
+        """Maps what goes through the convolutions at a quarter, (N, C, H/4, W/4), to what comes out of them."""
+        for conv in self.coarse:
+            coarse = F.relu(conv(coarse))
+        return coarse

@@ -74,6 +74,8 @@ class Train(_Section):
     """Parts that a batch is worked off in, to save memory; the step sees the whole batch."""
     freeze_norm_share: Share = 0.1
     """Last share of the steps in which the statistics of batch norms no longer move."""
+    told_truth: Share = 0.5
+    """Share of the pictures of which a guided network is told the true MTF, a little off; of the others what the gauge reads in a patch."""
     seed: int = Field(default=1, ge=0, lt=2**63)
     """Of the first weights and of everything that is drawn."""
     threads: int = Field(default=0, ge=0, le=1024)

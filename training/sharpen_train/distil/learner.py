@@ -164,7 +164,7 @@ class Learner:
             mtf = transfer.measure(*softened)
             reading = network.gauge(traces_of(batch.soft[chosen]).to(self._ranks.device))
             with self._autocast():
-                result = self._model(soft, transfer.told(mtf, reading[0].detach()))
+                result = self._model(soft, transfer.told(mtf, reading[0].detach(), self._config.train.told_truth))
             loss_of_gauge = 0.0 if self._gauge_stays else transfer.misreading(reading[0], reading[1], mtf)
         mask = self._config.distil.mask_harm
         return loss_of_gauge + distilled(self._loss, result.float(), truth, teacher, has_teacher, soft, plan.alpha, mask_harm=mask)

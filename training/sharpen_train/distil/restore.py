@@ -12,7 +12,6 @@ from sharpen_core.gauge import Floats, share_to_add
 from sharpen_core.restorer import mixed
 from sharpen_core.tiling import Mosaic, plan_tiles
 from sharpen_train.architectures import ARCHITECTURES, Network, build
-from sharpen_train.architectures.specialists import Specialists
 from sharpen_train.distil import checkpoint
 from sharpen_train.distil.run_folder import CONFIG, best_weights, read_run_config
 from sharpen_train.errors import CheckpointError, ConfigError
@@ -81,7 +80,7 @@ def start_from(what: Path, network: nn.Module, gauge: Mapping[str, Tensor] | Non
     weights = checkpoint.read_weights(path)
     if gauge:
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith(GAUGE)} | dict(gauge)
-    checkpoint.fill(network, network.spread(weights) if isinstance(network, Specialists) else weights, str(path))
+    checkpoint.fill(network, network.adapted(weights) if isinstance(network, Network) else weights, str(path))
 
 
 def read_gauge(what: Path) -> dict[str, Tensor]:

@@ -33,16 +33,18 @@ def measure(soft: Tensor, truth: Tensor) -> Tensor:
     return ((shared + 0.5 * floor) / (power + floor)).clamp(*_RANGE)
 
 
-def told(mtf: Tensor, reading: Tensor) -> Tensor:
-    """Returns what a student is told, (N, BANDS): for half of the pictures the truth, a little off, for the others what the gauge read.
+def told(mtf: Tensor, reading: Tensor, truth: float) -> Tensor:
+    """Returns what a student is told, (N, BANDS): of a share of the pictures the truth, a little off, of the others what the gauge read.
 
-    The truth alone would teach it to trust what no gauge can know; readings of small patches alone are worse than those of whole frames.
+    The truth alone would teach a small network to trust what no gauge can know. One that sees much of a patch learns from readings to
+    know better than the gauge, which of a whole frame it does not.
 
     Args:
         mtf: the truth, (N, BANDS).
         reading: what the gauge read, (N, BANDS).
+        truth: that share, 0 to 1.
     """
-    honest = torch.rand(len(mtf), 1, device=mtf.device) < 0.5
+    honest = torch.rand(len(mtf), 1, device=mtf.device) < truth
     return torch.where(honest, _in_doubt(mtf), reading.float())
 
 

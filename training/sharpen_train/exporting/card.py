@@ -44,6 +44,8 @@ def describe_training(settings: Mapping[str, Any], table: Path) -> dict[str, Fac
         facts["loss"] = " + ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in terms.items() if weight)
     if settings.get("model", {}).get("gauge"):
         facts["gauge"] = "trained by itself before, and left as it was"
+        if told := train.get("told_truth"):
+            facts["told"] = f"the true MTF, a little off, of {told:.0%} of the pictures, of the others what the gauge read"
     facts |= _optimiser(train)
     return facts | _length(table)
 
