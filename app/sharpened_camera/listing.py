@@ -63,7 +63,7 @@ def print_models(*, as_json: bool) -> None:
         table.add_column(name, justify="right")
     for model in found:
         m = model.manifest
-        weights = f"{m.parameters:,}" if model.sets == 1 else f"{model.sets}x{m.parameters:,}"
+        weights = f"{m.parameters:,}" if model.sets == 1 else f"{model.sets}x{m.parameters / 1000:.0f}k"
         table.add_row(f"[bold]{escape(model.name)}", weights, f"{m.kmac_per_px:.1f}", *(_gain(m, level) for level in levels))
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     console.print(table)

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import platform
 import re
 import resource
 import shutil
@@ -71,7 +72,7 @@ def test_a_clip_as_fast_as_possible_loses_no_frame(clip: Path) -> None:
     report = json.loads(done.stdout)
     assert [report[f"frames_{what}"] for what in ("captured", "sharpened", "sent", "dropped")] == [60, 60, 60, 0]
     assert (report["size"], report["model"], report["engine"]) == ("320x240", "nafnet-tiny", "openvino")
-    assert report["precision"] in ("f32", "bf16")
+    assert report["precision"] in (("int8",) if platform.machine().lower() in ("x86_64", "amd64") else ("f32", "bf16"))
     for times in (report["latency_ms"], *report["stage_ms"].values()):
         assert 0 <= times["p50"] <= times["p95"] <= times["p99"]
     assert report["fps"] > 0

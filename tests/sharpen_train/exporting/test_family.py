@@ -39,7 +39,7 @@ def trio(run: Path, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     network = build(ARCH)
     assert isinstance(network, Specialists)
-    network.load_state_dict(network.spread(load_file(run / "checkpoints/best/weights.safetensors")))
+    network.load_state_dict(network.adapted(load_file(run / "checkpoints/best/weights.safetensors")))
     with torch.no_grad():
         for member, factor in zip(network.networks, (0.5, 1, 2), strict=True):
             for weight in member.tail.parameters():
