@@ -96,7 +96,8 @@ class Crispener:
         crisp = np.empty_like(pixels)
         work = functools.partial(self._apply_strip, pixels, crisp)
         strips = _strips(pixels.shape[0], pixels.shape[1], self._threads)
-        for _ in self._crew.map(work, strips) if len(strips) > 1 else map(work, strips):
+        side_by_side = self._threads > 1 and len(strips) > 1
+        for _ in self._crew.map(work, strips) if side_by_side else map(work, strips):
             pass
         return crisp
 
