@@ -59,9 +59,10 @@ def test_deployed_form_equals_the_trained_one(network: Gated) -> None:
 
 
 @torch.inference_mode()
-def test_no_picture_takes_it_to_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_picture_takes_it_to_infinity(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
-    wild = nafnet_unet().eval()
+    wild = MAKERS[name]().eval()
     for parameter in wild.parameters():
         parameter += 0.3 * torch.randn(parameter.shape)
     pictures = torch.stack([torch.zeros(3, 64, 64), torch.ones(3, 64, 64), (torch.rand(3, 64, 64) > 0.5).float()])

@@ -1,7 +1,7 @@
 """What every trainable network offers to the loop and to the exporter."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -135,6 +135,13 @@ class HalfSizeNetwork(ResidualNetwork):
         if self.guided and mtf is None:
             mtf = look(self.gauge, x)
         return x + self.residual(x, mtf)
+
+
+def rectified(convs: Iterable[nn.Module], y: Tensor) -> Tensor:
+    """Returns a map after these convolutions, each with a ReLU behind it."""
+    for conv in convs:
+        y = F.relu(conv(y))
+    return y
 
 
 def hinted(y: Tensor, hints: Sequence[Tensor], index: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sharpen_train.architectures.base import hinted
+from sharpen_train.architectures.base import hinted, rectified
 from sharpen_train.architectures.gated_block import deploy_blocks, gated_blocks, reach
 from sharpen_train.architectures.reach import unet_halo_px
 from sharpen_train.architectures.two_scale import TwoScale
@@ -59,16 +59,12 @@ class NafnetTiny(TwoScale):
 
     def deepen(self, coarse: Tensor, hints: Sequence[Tensor]) -> Tensor:
         """See `TwoScale.deepen`."""
-        first, *before = self.coarse[: self._before]
-        hears, *after = self.coarse[self._before :]
-        coarse = F.relu(first(coarse))  # (N, C, H/4, W/4)
+        hears = self._before  # the number of the convolution that takes in what the blocks say
+        coarse = rectified(self.coarse[:1], coarse)  # (N, C, H/4, W/4)
         cells = self.blocks(hinted(self.to_cells(coarse), hints, 1))  # (N, W, H/16, W/16)
-        for conv in before:
-            coarse = F.relu(conv(coarse))
-        coarse = F.relu(hears(coarse) + self.from_cells(cells))
-        for conv in after:
-            coarse = F.relu(conv(coarse))
-        return coarse
+        coarse = rectified(self.coarse[1:hears], coarse)
+        coarse = F.relu(self.coarse[hears](coarse) + self.from_cells(cells))
+        return rectified(self.coarse[hears + 1 :], coarse)
 
     @torch.no_grad()
     def deploy(self) -> "NafnetTiny":

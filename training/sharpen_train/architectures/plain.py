@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sharpen_train.architectures.base import HalfSizeNetwork, conv3x3, head3x3, zero_conv3x3
+from sharpen_train.architectures.base import HalfSizeNetwork, conv3x3, head3x3, rectified, zero_conv3x3
 
 
 class Plain(HalfSizeNetwork):
@@ -24,7 +24,4 @@ class Plain(HalfSizeNetwork):
 
     def features(self, y: Tensor, hints: Sequence[Tensor] = ()) -> Tensor:  # noqa: ARG002  (it is not guided)
         """See `HalfSizeNetwork.features`."""
-        y = F.relu(y)
-        for conv in self.body:
-            y = F.relu(conv(y))
-        return y
+        return rectified(self.body, F.relu(y))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sharpen_train.architectures.base import HalfSizeNetwork, conv3x3, head3x3, hinted, zero_conv3x3
+from sharpen_train.architectures.base import HalfSizeNetwork, conv3x3, head3x3, hinted, rectified, zero_conv3x3
 from sharpen_train.architectures.doubling import Doubling
 
 
@@ -47,6 +47,4 @@ class TwoScale(HalfSizeNetwork):
 
     def deepen(self, coarse: Tensor, hints: Sequence[Tensor]) -> Tensor:  # noqa: ARG002  (for what is built on it)
         """Maps what goes through the convolutions at a quarter, (N, C, H/4, W/4), to what comes out of them."""
-        for conv in self.coarse:
-            coarse = F.relu(conv(coarse))
-        return coarse
+        return rectified(self.coarse, coarse)

@@ -66,7 +66,9 @@ def refuse_two_views(name: str, network: Network) -> None:
 
 
 def start_from(what: Path, network: nn.Module, gauge: Mapping[str, Tensor] | None = None) -> None:
-    """Fills `network` with the weights of a run, a folder of shards, or a file, ours or published; specialists all begin as the same one.
+    """Fills `network` with the weights of a run, a folder of shards, or a file, ours or published.
+
+    They may be those of a network that it is built on, see `Network.adapted`.
 
     Args:
         what: where the weights are.
