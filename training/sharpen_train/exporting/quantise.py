@@ -1,16 +1,15 @@
 """8-bit convolutions by post-training quantisation (NNCF), kept only if pictures do not suffer.
 
-The graph is quantised with its byte input and output, and everything behind the last convolutions stays in floating point: the sum
-of input and residual above all. So what the network leaves alone comes out untouched, as in float32. And the bytes that enter the first
-convolution keep their 256 steps: calibration would cut the range at the brightest values that pictures have on average (measured on `fast`:
-that alone costs 0.06 to 0.08 dB on average, and 1.5 dB on the worst picture). What is added to a doubled map stays in floating
-point too, as the map's range may be several times the other's (`fast`: 0.05 dB are lost with both in 8 bits, none so).
+The graph is quantised with its byte input and output, and the sum of input and residual stays in floating point. So what the network
+leaves alone comes out untouched, as in float32. And the bytes that enter the first convolution keep their 256 steps: calibration would cut
+the range at the brightest values that pictures have on average (measured on `fast`: that alone costs 0.06 to 0.08 dB on average, and 1.5 dB
+on the worst picture). A map of doubled size is kept in 8 bits as well, but what is added to it is not, nor the sum; see `byte_maps`.
 """
 
 import contextlib
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,14 +23,12 @@ from sharpen_core.gauge import Gauge
 from sharpen_core.model_store import GRAPHS, Quantisation
 from sharpen_train.degradations import Picture
 from sharpen_train.errors import ExportError, MissingExtraError
+from sharpen_train.exporting.byte_maps import Range, keep_doubled, keep_every_byte, measure_doubled, round_residual
 from sharpen_train.exporting.calibration import Examples
+from sharpen_train.exporting.ops import first_convolution, last_convolutions, names_behind_last_convolutions, names_of_guide, names_on_rows
 from sharpen_train.metrics import psnr
 
-CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
-ROWS_RANK = 5
-GUIDE = "/guide/"
 Inputs = dict[str, NDArray[Any]]
-REARRANGING = ("Convert", "Transpose", "Reshape", "SpaceToDepth")
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,10 @@ def quantise(folder: Path, examples: Examples, limit_db: float, gauge: Gauge | N
     reference = _qualities(core, exact, examples.held_out, gauge)
     sharp_db_float = _mean(_qualities(core, exact, untouched, gauge))
     tried: list[Quantisation] = []
+    calibrate = [_inputs(picture, gauge) for picture in examples.calibrate]
+    ranges = measure_doubled(core, core.read_model(source), calibrate)
     for plan in PLANS:
-        graph = _quantised(core.read_model(source), [_inputs(picture, gauge) for picture in examples.calibrate], plan)
+        graph = _quantised(core.read_model(source), calibrate, plan, ranges)
         losses = np.subtract(reference, _qualities(core, graph, examples.held_out, gauge))
         result = Quantisation(
             method=plan.words,
@@ -122,7 +121,7 @@ def combined(costs: Sequence[Quantisation]) -> Quantisation:
     )
 
 
-def _quantised(graph: Any, calibrate: Sequence[Inputs], plan: Plan) -> Any:
+def _quantised(graph: Any, calibrate: Sequence[Inputs], plan: Plan, ranges: Mapping[str, Range]) -> Any:
     nncf = import_nncf()
     from nncf.quantization import range_estimator
 
@@ -147,83 +146,9 @@ def _quantised(graph: Any, calibrate: Sequence[Inputs], plan: Plan) -> Any:
             ),
         )
     keep_every_byte(quantised)
+    keep_doubled(quantised, ranges)
+    round_residual(quantised)
     return quantised
-
-
-def names_behind_last_convolutions(graph: Any) -> set[str]:
-    """Returns the names of all operations between the last convolutions of an OpenVINO graph and its result.
-
-    The way from the input to the final sum is among them.
-    """
-    return {node.get_friendly_name() for node in _walk_back(graph) if node.get_type_name() not in CONVOLUTIONS}
-
-
-def names_on_rows(graph: Any) -> set[str]:
-    """Returns the names of the sums and products of an OpenVINO graph that are done on maps seen as rows; see `RowDoubling`."""
-    return {
-        node.get_friendly_name()
-        for node in graph.get_ordered_ops()
-        if node.get_type_name() in ("Add", "Multiply") and node.output(0).get_partial_shape().rank.get_length() == ROWS_RANK
-    }
-
-
-def names_of_guide(graph: Any) -> set[str]:
-    """Returns the names of the matrix products that work on what the network is told: six numbers, for which 8 bits are too coarse."""
-    return {node.get_friendly_name() for node in graph.get_ordered_ops() if GUIDE in node.get_friendly_name()}
-
-
-def first_convolution(graph: Any) -> str:
-    """Returns the name of the first convolution of an OpenVINO graph."""
-    guide = names_of_guide(graph)
-    names = (node.get_friendly_name() for node in graph.get_ordered_ops() if node.get_type_name() in CONVOLUTIONS)
-    return next(name for name in names if name not in guide)
-
-
-def last_convolutions(graph: Any) -> set[str]:
-    """Returns the names of the last convolutions of an OpenVINO graph; there are several where branches meet behind them."""
-    return {node.get_friendly_name() for node in _walk_back(graph) if node.get_type_name() in CONVOLUTIONS}
-
-
-def keep_every_byte(graph: Any) -> int:
-    """Gives each quantiser that sees the bytes of the input a step for each of the 256; returns how many quantisers there are."""
-    constant = import_openvino().opset13.constant
-    found = 0
-    waiting = [(graph.input("image").get_node(), 1.0)]  # a node, and what the bytes were multiplied by on the way to it
-    while waiting:
-        before, scale = waiting.pop()
-        for port in before.output(0).get_target_inputs():
-            node = port.get_node()
-            if node.get_type_name() == "FakeQuantize":
-                found += 1
-                for number, value in enumerate((0.0, 255 * scale, 0.0, 255 * scale), 1):  # ranges of its input and of its output
-                    shape = node.input_value(number).get_shape()
-                    node.input(number).replace_source_output(constant(np.full(shape, value, np.float32)).output(0))
-            elif node.get_type_name() in REARRANGING:
-                waiting.append((node, scale))
-            elif node.get_type_name() == "Multiply" and (factor := _only_value(node.input_value(1).get_node())):
-                waiting.append((node, scale * factor))
-    return found
-
-
-def _only_value(node: Any) -> float | None:
-    """The value of a constant that holds one; None for anything else."""
-    return float(node.data.item()) if node.get_type_name() == "Constant" and node.data.size == 1 else None
-
-
-def _walk_back(graph: Any) -> list[Any]:
-    """Returns the operations that lead to the result, each convolution included but nothing before it."""
-    found: dict[str, Any] = {}
-    waiting = [graph.get_results()[0]]
-    while waiting:
-        for port in waiting.pop().inputs():
-            node = port.get_source_output().get_node()
-            name = node.get_friendly_name()
-            if name in found or node.get_type_name() in ("Constant", "Parameter"):
-                continue
-            found[name] = node
-            if node.get_type_name() not in CONVOLUTIONS:
-                waiting.append(node)
-    return list(found.values())
 
 
 def _qualities(core: Any, graph: Any, pairs: Sequence[tuple[Picture, Picture]], gauge: Gauge | None) -> list[float]:
