@@ -22,8 +22,9 @@ from sharpen_train.architectures.specialists import HEAVY, MEDIUM, Specialists
 from sharpen_train.architectures.two_scale import TwoScale
 from sharpen_train.errors import ConfigError, did_you_mean
 
-_LEAN = partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=4, lean=True, guided=True)
-_BALANCED = partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6, guided=True)
+_THIN = partial(TwoScale, fine_channels=16, coarse_channels=32, guided=True)
+_LEAN_3, _LEAN_4 = (partial(_THIN, coarse_convs=count, lean=True) for count in (3, 4))
+_THIN_4, _THIN_6 = (partial(_THIN, coarse_convs=count) for count in (4, 6))
 
 ARCHITECTURES: dict[str, Callable[[], Network]] = {
     # students made to run on a CPU
@@ -35,10 +36,14 @@ ARCHITECTURES: dict[str, Callable[[], Network]] = {
     "plain-32x2": partial(Plain, channels=32, body_convs=2),
     "plain-32x4": partial(Plain, channels=32, body_convs=4),
     "two-scale-16-32x6": partial(TwoScale, fine_channels=16, coarse_channels=32, coarse_convs=6),
-    "guided-lean-16-32x4": _LEAN,
-    "guided-lean-16-32x4-trio": partial(Specialists, _LEAN, (HEAVY, MEDIUM)),
-    "guided-16-32x6": _BALANCED,
-    "guided-16-32x6-trio": partial(Specialists, _BALANCED, (HEAVY, MEDIUM)),
+    "guided-lean-16-32x3": _LEAN_3,
+    "guided-lean-16-32x3-trio": partial(Specialists, _LEAN_3, (HEAVY, MEDIUM)),
+    "guided-lean-16-32x4": _LEAN_4,
+    "guided-lean-16-32x4-trio": partial(Specialists, _LEAN_4, (HEAVY, MEDIUM)),
+    "guided-16-32x4": _THIN_4,
+    "guided-16-32x4-trio": partial(Specialists, _THIN_4, (HEAVY, MEDIUM)),
+    "guided-16-32x6": _THIN_6,
+    "guided-16-32x6-trio": partial(Specialists, _THIN_6, (HEAVY, MEDIUM)),
     "guided-24-64x6": partial(TwoScale, fine_channels=24, coarse_channels=64, coarse_convs=6, guided=True),
     "guided-32-96x8": partial(TwoScale, fine_channels=32, coarse_channels=96, coarse_convs=8, guided=True),
     # teachers; all but the compact one take official checkpoints

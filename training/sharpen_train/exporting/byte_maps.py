@@ -59,12 +59,12 @@ def _only_value(node: Any) -> float | None:
 def round_residual(graph: Any) -> int:
     """Rounds the residual before it is brought into rows, a quarter of the memory to move; returns how many residuals there are.
 
-    Whole numbers are what it is added to, and what the sum is rounded to: that stays the same unless the residual is beyond 127, or ends
-    in exactly one half.
+    Whole numbers are what it is added to, and what the sum is rounded to: that stays the same unless the residual is beyond 127 (as one
+    value in a million is on heavily soft screens, by up to 5), or ends in exactly one half.
     """
     splits = [node for node in way_to_result(graph) if node.get_type_name() in ("Split", "VariadicSplit")]
     for split in splits:
-        _quantise_behind(source(split), (np.float32([-128]), np.float32([127])))
+        _quantise_behind(source(split), (_floats([-128]), _floats([127])))
     return len(splits)
 
 
@@ -82,20 +82,18 @@ def measure_doubled(core: Any, graph: Any, calibrate: Sequence[Mapping[str, NDAr
     doubled = _doubled(graph)
     if not doubled:
         return {}
-    outputs = len(graph.outputs)
     graph.add_outputs([node.output(0) for each in doubled for node in (each.map, each.added)])
     compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    extremes: list[list[tuple[Floats, Floats]]] = []
+    lowest, highest = ([_floats([0])] * 2 * len(doubled) for _ in range(2))
     for inputs in calibrate:
-        results = compiled(dict(inputs))
-        values = [results[number][0] for number in range(outputs, outputs + 2 * len(doubled))]
-        extremes.append([(value.min((1, 2)), value.max((1, 2))) for value in values])
+        results = compiled(dict(inputs)).to_tuple()[-len(lowest) :]
+        for number, values in enumerate(results):
+            lowest[number] = np.minimum(lowest[number], values.min((0, 2, 3)))
+            highest[number] = np.maximum(highest[number], values.max((0, 2, 3)))
     ranges: dict[str, Range] = {}
-    for number, each in enumerate(doubled):
-        low = np.min([one[2 * number][0] for one in extremes], 0)
-        high = np.max([one[2 * number][1] for one in extremes], 0)
-        most_added = np.max([one[2 * number + 1][1] for one in extremes], 0)
-        ranges[each.map.get_friendly_name()] = _with_zero(MARGIN * np.maximum(low, -(most_added + each.bias)), MARGIN * high)
+    for each, low, high, most_added in zip(doubled, lowest[::2], highest[::2], highest[1::2], strict=True):
+        needed = np.minimum(0, np.maximum(low, -(most_added + each.bias)))
+        ranges[each.map.get_friendly_name()] = _with_zero(MARGIN * needed, MARGIN * high)
     return ranges
 
 
@@ -122,17 +120,20 @@ def _is_sum_of_rows(node: Any) -> bool:
     return node.get_type_name() == "Add" and node.output(0).get_partial_shape().rank.get_length() == ROWS_RANK
 
 
-def _with_zero(low: Floats, high: Floats) -> Range:
-    """Returns a range that holds this one, in which nothing is exactly one of the levels."""
-    low, high = np.minimum(low, 0), np.maximum(high, 0)
+def _with_zero(low: NDArray[Any], high: NDArray[Any]) -> Range:
+    """Returns a range around 0 that holds this one, and in which 0 is one of the levels."""
     step = np.maximum(high - low, LEAST_RANGE) / (LEVELS - 2)
     below = np.ceil(-low / step)
-    return np.float32(-below * step), np.float32((LEVELS - 1 - below) * step)
+    return _floats(-below * step), _floats((LEVELS - 1 - below) * step)
 
 
 def _quantise_behind(node: Any, values: Range) -> None:
     low, high = (_constant(value.reshape(1, -1, 1, 1)) for value in values)
     insert_behind(node, import_openvino().opset13.fake_quantize(node.output(0), low, high, low, high, LEVELS))
+
+
+def _floats(values: NDArray[Any] | Sequence[float]) -> Floats:
+    return np.asarray(values, np.float32)
 
 
 def _constant(value: Floats) -> Any:
