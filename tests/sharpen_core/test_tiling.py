@@ -53,6 +53,21 @@ def test_the_identity_returns_the_frame(height: int, width: int, multiple: int, 
     assert not np.shares_memory(result, frame)
 
 
+def test_a_result_in_memory_that_is_used_again_is_copied_and_a_new_one_is_not() -> None:
+    plan = plan_tiles(Size(8, 8), 4, 2, 1000)
+    memory = np.empty((2, 8, 8, 3), np.uint8)
+
+    def into_memory(tile: Pixels) -> Pixels:
+        memory[0] = tile
+        return memory[0]
+
+    first = Mosaic(plan).assemble(into_memory, np.full((8, 8, 3), 1, np.uint8))
+    Mosaic(plan).assemble(into_memory, np.full((8, 8, 3), 2, np.uint8))
+    assert (first == 1).all()
+    new = np.full((8, 8, 3), 3, np.uint8)
+    assert Mosaic(plan).assemble(lambda _: new, first) is new
+
+
 def finite_network(halo: int, multiple: int) -> "callable":
     """A network that sees exactly `halo` pixels far, treats what lies outside as zero, and depends on the phase."""
 
