@@ -72,6 +72,8 @@ def measure(clip: Path, arguments: argparse.Namespace) -> dict[str, object]:
             break
         reusing.sharpen(pixels)
     whole.sharpen(first)
+    for restorer in (whole, reusing):  # both are to know the same of how soft the clip is
+        restorer.forget()
     rows: list[tuple[float, ...]] = []
     kept: deque[tuple[Pixels, Pixels, Pixels]] = deque(maxlen=FLICKER_FRAMES)
     for count, pixels in enumerate(frames):

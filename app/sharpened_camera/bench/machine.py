@@ -1,7 +1,11 @@
 """Where the bench runs."""
 
+import contextlib
 import platform
+from collections.abc import Generator
 from importlib.metadata import PackageNotFoundError, version
+
+import psutil
 
 from sharpen_core import machine
 from sharpened_camera.bench.results import MachineRow
@@ -21,6 +25,24 @@ def describe_machine(threads: int) -> MachineRow:
         versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
         load=None if load is None else round(load, 2),
     )
+
+
+def can_choose_cores() -> bool:
+    """Whether there are several cores here, and a program can be held to some of them; on macOS it cannot."""
+    return hasattr(psutil.Process, "cpu_affinity") and len(psutil.Process().cpu_affinity() or ()) > 1
+
+
+@contextlib.contextmanager
+def on_one_core() -> Generator[None]:
+    """Whatever this thread starts meanwhile keeps to one core; only where `can_choose_cores`."""
+    process = psutil.Process()
+    cores = process.cpu_affinity()
+    assert cores
+    process.cpu_affinity(cores[:1])
+    try:
+        yield
+    finally:
+        process.cpu_affinity(cores)
 
 
 def _version(library: str) -> str:

@@ -123,6 +123,7 @@ class PipelineRow:
         cpu_s_per_minute: of processor time in a minute of call; of the whole run if it is not paced.
         peak_rss_mb: largest resident memory in MiB.
         treated_s: of a typical run, seconds by how frames were treated: sharpened with what, or not.
+        one_core: whether the program was held to a single core.
     """
 
     scene: str
@@ -143,6 +144,7 @@ class PipelineRow:
     cpu_s_per_minute: float
     peak_rss_mb: float
     treated_s: dict[str, float]
+    one_core: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sharpen_core.errors import SharpenError
 from sharpen_core.frame import Size
 from sharpened_camera.application import Session, SessionRequest
 from sharpened_camera.bench.clips import MOVING, SCENES, SOFT, make_scene
+from sharpened_camera.bench.machine import can_choose_cores, on_one_core
 from sharpened_camera.bench.options import BenchOptions, Progress
 from sharpened_camera.bench.results import MemoryRow, PipelineRow
 
@@ -86,7 +87,7 @@ def _watch_program(process: psutil.Popen) -> tuple[str, str, list[tuple[float, f
 def measure_sessions(options: BenchOptions, progress: Progress) -> Iterator[PipelineRow]:
     """Yields sessions of each model and size: each scene at a camera's pace, then every frame as fast as possible.
 
-    With ONNX Runtime only the first model, and only as fast as possible.
+    With ONNX Runtime only the first model, and only as fast as possible; so on a single core of several, and at one size only.
     """
     ceiling = ("--cpu-ceiling", options.cpu_ceiling) if options.cpu_ceiling else ()
     for model in options.models:
@@ -102,9 +103,14 @@ def measure_sessions(options: BenchOptions, progress: Progress) -> Iterator[Pipe
                 progress(f"session: {model.name}, every frame at {size}, {engine}")
                 whole = (*fastest, "--frames", 100, "--engine", engine)
                 yield _row(MOVING, False, [run_program(*whole) for _ in range(options.sessions)])
+            if size == options.size and can_choose_cores():
+                progress(f"session: {model.name}, every frame at {size}, on one core")
+                with on_one_core():
+                    run_program(*fastest, "--frames", 2)
+                    yield _row(MOVING, False, [run_program(*fastest, "--frames", 100) for _ in range(options.sessions)], one_core=True)
 
 
-def _row(scene: str, paced: bool, reports: list[dict[str, Any]]) -> PipelineRow:
+def _row(scene: str, paced: bool, reports: list[dict[str, Any]], *, one_core: bool = False) -> PipelineRow:
     """The medians of the same session run several times; counts and treatments are those of the one with the median frame rate."""
     typical = sorted(reports, key=lambda report: report["fps"])[len(reports) // 2]
     cpu_percent = statistics.median(report["cpu_percent"] for report in reports)
@@ -126,6 +132,7 @@ def _row(scene: str, paced: bool, reports: list[dict[str, Any]]) -> PipelineRow:
         cpu_s_per_minute=round(cpu_percent * 0.6, 1) if paced else 0.0,
         peak_rss_mb=max(report["peak_rss_mb"] for report in reports),
         treated_s={rung: round(lasted_s, 1) for rung, lasted_s in typical["rung_s"].items()} if paced else {},
+        one_core=one_core,
     )
 
 

@@ -103,7 +103,7 @@ def _sessions(findings: Findings) -> Table:
         table.add_row(
             row.scene,
             row.size,
-            "30 fps" if row.paced else "every frame",
+            ("30 fps" if row.paced else "every frame") + (", one core" if row.one_core else ""),
             f"{row.model} {row.engine} {row.precision}",
             f"{row.fps:.1f}",
             f"{row.p50_ms:.1f}/{row.p95_ms:.1f}/{row.p99_ms:.1f}",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from sharpen_core.capture.clip import ClipCamera
@@ -25,6 +26,11 @@ from sharpened_camera.bench.stages import measure_stages
 
 SIZE = Size(64, 96)
 MACHINE = MachineRow("CPU", 8, 4, (), "Linux", {}, None)
+
+
+def count_cores() -> int:
+    """How many cores what is started here may use."""
+    return len(psutil.Process().cpu_affinity() or ())
 
 
 def quiet(_: str) -> None:
@@ -87,10 +93,10 @@ def test_a_scene_of_odd_size_is_cut(tmp_path: Path) -> None:
 
 def test_sessions_are_medians_of_several_runs(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BenchOptions, "sessions", 3)
-    ran: list[tuple[object, ...]] = []
+    cores, ran = count_cores(), list[int]()
 
-    def run(*options: object) -> dict[str, Any]:
-        ran.append(options)
+    def run(*_: object) -> dict[str, Any]:
+        ran.append(count_cores())
         figure = (20.0, 40.0, 30.0)[len(ran) % 3]
         counts = {"frames_sent": int(figure), "frames_sharpened": 9, "frames_dropped": 0}
         latency = {"p50": figure, "p95": figure + 1, "p99": figure + 2}
@@ -101,8 +107,10 @@ def test_sessions_are_medians_of_several_runs(options: BenchOptions, monkeypatch
 
     monkeypatch.setattr(sessions, "run_program", run)
     rows = list(sessions.measure_sessions(options, quiet))
-    assert [(row.scene, row.paced) for row in rows] == [("moving", True), ("still", True), ("moving", False), ("moving", False)]
-    assert len(ran) == 1 + 4 * 3
+    assert [(row.scene, row.paced) for row in rows[:4]] == [("moving", True), ("still", True), ("moving", False), ("moving", False)]
+    assert [row.one_core for row in rows] == 4 * [False] + (cores > 1) * [True]
+    assert ran == (1 + 4 * 3) * [cores] + (cores > 1) * (1 + 3) * [1]
+    assert count_cores() == cores
     for row in rows:
         assert (row.runs, row.fps, row.sent, row.p50_ms, row.p99_ms, row.cpu_percent, row.peak_rss_mb) == (3, 30, 30, 30, 32, 30, 40)
 
