@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sharpen_core.model_store import find_model
 
-ARCH = "guided-lean-16-32x4"
+ARCH = "guided-lean-16-32x3"
 """Architecture of each of the networks of the model `fast`."""
 
 

@@ -63,7 +63,7 @@ def test_a_table_for_people(folder, capsys):
     evaluate(["fast"], data=folder, limit=1, workers=1)
     out = capsys.readouterr().out
     assert "heavy+jpeg" in out
-    assert "47,004 weights" in out
+    assert "37,756 weights" in out
     assert "goals reached" in out
 
 

@@ -37,7 +37,7 @@ def gentle(shaken: Shaken) -> Shaken:
     def shake(network: Network) -> Network:
         assert isinstance(network, ResidualNetwork)
         with torch.no_grad():
-            shaken(network).tail.weight *= 0.2
+            shaken(network).tail.weight *= 0.1
         return network
 
     return shake
@@ -51,13 +51,14 @@ def named(graph: Any, name: str) -> Any:
     return next(node for node in graph.get_ops() if node.get_friendly_name() == name)
 
 
-@pytest.mark.parametrize("network", [Plain(8, 1), TwoScale(8, 16, 1)], ids=["plain", "two scales"])
-def test_a_rounded_residual_gives_the_same_picture(network: Network, tmp_path: Path, gentle: Shaken) -> None:
-    graph = graph_of(gentle(network), tmp_path)
+@pytest.mark.parametrize("make", [lambda: Plain(8, 1), lambda: TwoScale(8, 16, 1)], ids=["plain", "two scales"])
+def test_a_rounded_residual_gives_the_same_picture(make: Callable[[], Network], tmp_path: Path, gentle: Shaken) -> None:
+    torch.manual_seed(4)
+    graph = graph_of(gentle(make()), tmp_path)
     before = outputs(graph, noise(1))[0]
     assert round_residual(graph) == 1
     np.testing.assert_array_equal(outputs(graph, noise(1))[0], before)
-    assert 20 < np.abs(before.astype(int) - noise(1)).max() < 128
+    assert 10 < np.abs(before.astype(int) - noise(1)).max() < 120
 
 
 def test_a_graph_that_does_not_work_in_rows_is_left_alone(tmp_path: Path) -> None:
@@ -106,6 +107,7 @@ def test_the_range_of_a_doubled_map_ends_where_the_rectifier_takes_off_what_is_b
 
 
 def test_rounding_and_doubling_can_be_done_to_the_same_graph(tmp_path: Path, gentle: Shaken) -> None:
+    torch.manual_seed(4)
     graph = graph_of(gentle(TwoScale(8, 16, 1)), tmp_path)
     core = import_openvino().Core()
     ranges = measure_doubled(core, core.read_model(tmp_path / "model.xml"), [{"image": noise(seed)[None]} for seed in (1, 2)])

@@ -50,9 +50,9 @@ def test_precisions_with_a_graph_of_their_own_are_small_and_close(run: Path, exp
 def test_the_manifest_tells_what_the_run_was(exported: Path) -> None:
     manifest = read_model(exported).manifest
     assert {path.name for path in exported.iterdir()} == {MANIFEST, *manifest.files}
-    assert (manifest.name, manifest.architecture, manifest.parameters) == ("mine", "guided-lean-16-32x4", 47004)
-    assert (manifest.halo_px, manifest.input.multiple_px, manifest.whole_frame) == (24, 4, False)
-    assert manifest.kmac_per_px == pytest.approx(3.42, abs=0.01)
+    assert (manifest.name, manifest.architecture, manifest.parameters) == ("mine", "guided-lean-16-32x3", 37756)
+    assert (manifest.halo_px, manifest.input.multiple_px, manifest.whole_frame) == (20, 4, False)
+    assert manifest.kmac_per_px == pytest.approx(2.85, abs=0.01)
     assert set(manifest.parity) >= {"onnxruntime/f32", "openvino/f32", "openvino/f16", "openvino/int8"}
     assert (manifest.training["steps"], manifest.training["minutes"], manifest.training["note"]) == (200, 3.0, "of a note")
     assert manifest.scores["heavy"].psnr_db == 32
@@ -68,7 +68,7 @@ def test_the_card_tells_scores_parity_loss_credits_and_limits(exported: Path) ->
 
 
 def test_training_can_go_on_from_the_weights(run: Path, exported: Path) -> None:
-    network = build("guided-lean-16-32x4")
+    network = build("guided-lean-16-32x3")
     network.load_state_dict(load_file(exported / "weights.safetensors"))
     picture = scene(Size(32, 48))
     np.testing.assert_array_equal(restore(network.eval(), picture), restore(load_run(run), picture))
@@ -113,7 +113,7 @@ def test_a_model_that_cannot_be_written_again_says_why_and_stays(exported: Path,
     with pytest.raises(ModelCorrupt, match=r"weights\.safetensors"):
         export(copy)
     manifest = (copy / MANIFEST).read_text(encoding="utf-8")
-    (copy / MANIFEST).write_text(manifest.replace("guided-lean-16-32x4", "from-the-future"), encoding="utf-8")
+    (copy / MANIFEST).write_text(manifest.replace("guided-lean-16-32x3", "from-the-future"), encoding="utf-8")
     with pytest.raises(ConfigError, match="no architecture 'from-the-future'"):
         export(copy)
     assert (copy / "model.xml").read_bytes() == (exported / "model.xml").read_bytes()

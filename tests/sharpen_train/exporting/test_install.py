@@ -141,7 +141,7 @@ def test_the_commands_end_in_a_model_that_is_installed(run: Path, tmp_path: Path
     arguments = ["export", run, "--out", tmp_path / "out", "--name", "own", "--title", "My own", "--credits", tmp_path / "credits.md"]
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert done.exit_code == 0
-    for words in ("deploy form", "openvino/f32", "47,004 parameters", f"sharpen-train install {tmp_path / 'out'}"):
+    for words in ("deploy form", "openvino/f32", "37,756 parameters", f"sharpen-train install {tmp_path / 'out'}"):
         assert words in done.output
     assert "Pictures of *me*." in (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
     done = CliRunner().invoke(app, ["install", str(tmp_path / "out")], catch_exceptions=False)
